@@ -1,0 +1,90 @@
+/**
+ * Names of users and groups to numbers, through NSS (`getent`), so that LDAP, systemd's dynamic users and the like count as
+ * well as /etc/passwd. Answers are kept: a policy set asks for its names at every run.
+ */
+import { execa } from 'execa';
+import type { PrincipalKind } from '../policy/policy.ts';
+import { messageOf } from './host-error.ts';
+
+/** A directory service that does not answer must not keep the wall waiting. */
+const TIMEOUT = 5000;
+/** Names asked for in one getent call, well under ARG_MAX. */
+const BATCH = 500;
+
+const DATABASES = { user: 'passwd', group: 'group' } as const;
+/** getent(1): one or more keys could not be found. */
+const NOT_FOUND = 2;
+
+export type Accounts = {
+  /** The id of a name as last seen; null: no such account, or not asked for yet. */
+  id(kind: PrincipalKind, name: string): number | null;
+  /**
+   * Looks names up: those never asked for, or, with `again`, all of them. Resolves to whether any answer changed.
+   * Where NSS fails, what was known stays; the message is in `error`.
+   */
+  refresh(wanted: { readonly user: ReadonlySet<string>; readonly group: ReadonlySet<string> }, again: boolean): Promise<boolean>;
+  /** Names that have no account. */
+  missing(): boolean;
+  /** Why the last look-up failed; null: it did not. */
+  readonly error: string | null;
+};
+
+async function getent(kind: PrincipalKind, names: readonly string[]): Promise<Map<string, number>> {
+  const result = await execa('/usr/bin/getent', ['--', DATABASES[kind], ...names], {
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    timeout: TIMEOUT,
+    cwd: '/',
+  });
+  if (result.failed && result.exitCode !== NOT_FOUND) {
+    throw new Error(result.timedOut ? `getent ${DATABASES[kind]} did not answer within ${TIMEOUT} ms` : (result.shortMessage ?? 'getent failed'));
+  }
+  const found = new Map<string, number>();
+  for (const line of result.stdout.split('\n')) {
+    const [name, , id] = line.split(':');
+    if (name !== undefined && id !== undefined && /^\d+$/.test(id)) found.set(name, Number(id));
+  }
+  return found;
+}
+
+export function openAccounts(): Accounts {
+  const known = { user: new Map<string, number | null>(), group: new Map<string, number | null>() };
+  let error: string | null = null;
+
+  async function refreshKind(kind: PrincipalKind, wanted: ReadonlySet<string>, again: boolean): Promise<boolean> {
+    let changed = false;
+    for (const name of known[kind].keys()) if (!wanted.has(name)) known[kind].delete(name);
+    const asked = [...wanted].filter((name) => again || !known[kind].has(name));
+    for (let start = 0; start < asked.length; start += BATCH) {
+      const batch = asked.slice(start, start + BATCH);
+      const found = await getent(kind, batch);
+      for (const name of batch) {
+        const id = found.get(name) ?? null;
+        changed ||= (known[kind].get(name) ?? null) !== id;
+        known[kind].set(name, id);
+      }
+    }
+    return changed;
+  }
+
+  return {
+    id: (kind, name) => known[kind].get(name) ?? null,
+    async refresh(wanted, again) {
+      try {
+        const users = await refreshKind('user', wanted.user, again);
+        const groups = await refreshKind('group', wanted.group, again);
+        error = null;
+        return users || groups;
+      } catch (failure) {
+        error = messageOf(failure);
+        return false;
+      }
+    },
+    missing: () => [...known.user.values(), ...known.group.values()].includes(null),
+    get error() {
+      return error;
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * A long-lived `nft -i`: one line in, one atomic transaction, some output only when it failed. Forty times faster than
+ * spawning nft for each transaction.
+ *
+ * Scripts go through a file and `include`, which is faster than a long line and leaves no history in the child's memory. The
+ * end of a reply is told by the answer to `describe mark` (nft has no other prompt on a pipe).
+ */
+import { writeFileSync } from 'node:fs';
+import { execa, type ResultPromise } from 'execa';
+import { HostError } from './host-error.ts';
+
+const END_OF_REPLY = /^meta expression, datatype mark .*\n$/m;
+/** nft echoes the whole input line with an error. */
+const MAX_REPLY = 64 * 1024;
+/** nft -i keeps what it read: RSS grows by about a megabyte in 50,000 commands. */
+const COMMANDS_PER_CHILD = 50_000;
+
+/** Nothing of the daemon's environment reaches nft; it writes ~/.nft.history where it can. */
+export const NFT_ENVIRONMENT = { HOME: '/nonexistent', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+
+/** The first lines of what nft printed, without the echo of the input line. */
+export function nftMessage(output: string): string {
+  const line = output.split('\n').find((text) => text.includes('Error:') || text.includes('rror')) ?? output.split('\n')[0] ?? '';
+  return line.slice(0, 300).trim();
+}
+
+export type NftChildOptions = {
+  /** Absolute path of nft. */
+  readonly nft: string;
+  /** Where scripts are put, on a tmpfs, e.g. /run/netwall/transaction.nft; created with mode 0600. */
+  readonly scriptFile: string;
+  /** Milliseconds a transaction may take before the child counts as hanging. */
+  readonly timeout: number;
+};
+
+export class NftChild {
+  readonly #options: NftChildOptions;
+  #process: ResultPromise<{ stdin: 'pipe'; stdout: 'pipe'; buffer: false; reject: false }> | null = null;
+  #commands = 0;
+  #reply = '';
+  #waiting: { resolve: (reply: string) => void; reject: (error: Error) => void } | null = null;
+
+  constructor(options: NftChildOptions) {
+    this.#options = options;
+  }
+
+  /** Process id of the running child, null before the first transaction. Events of `nft monitor` that name it are our own. */
+  get pid(): number | null {
+    return this.#process?.pid ?? null;
+  }
+
+  #start(): void {
+    // one pipe for both streams keeps errors and the end-of-reply mark in order
+    const child = execa('/bin/sh', ['-c', 'exec "$0" -i 2>&1', this.#options.nft], {
+      env: NFT_ENVIRONMENT,
+      extendEnv: false,
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'ignore',
+      buffer: false,
+      reject: false,
+      encoding: 'utf8',
+      cwd: '/',
+    });
+    this.#process = child as unknown as typeof this.#process;
+    this.#commands = 0;
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (text: string) => {
+      if (this.#process?.pid === child.pid) this.#received(text);
+    });
+    child.stdin.on('error', () => {}); // EPIPE: the exit below tells what happened
+    void child.then((result) => {
+      if (this.#process?.pid !== child.pid) return;
+      this.#process = null;
+      this.#fail(new HostError('nft apply', `nft -i ended (${result.signal ?? `exit code ${result.exitCode}`})`));
+    });
+  }
+
+  #received(text: string): void {
+    if (this.#reply.length < MAX_REPLY || END_OF_REPLY.test(text)) this.#reply += text;
+    if (this.#waiting === null || !END_OF_REPLY.test(this.#reply)) return;
+    const reply = this.#reply.replace(END_OF_REPLY, '');
+    const { resolve } = this.#waiting;
+    this.#waiting = null;
+    resolve(reply);
+  }
+
+  #fail(error: Error): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.reject(error);
+  }
+
+  /**
+   * Applies a script, all or nothing. One at a time.
+   * Throws HostError when nft refuses it (nothing was applied), or when the child died or hangs (unknown: look).
+   */
+  async apply(script: string): Promise<void> {
+    if (this.#waiting !== null) throw new Error('a transaction is already in flight');
+    if (this.#commands >= COMMANDS_PER_CHILD) this.stop();
+    if (this.#process === null) this.#start();
+    writeFileSync(this.#options.scriptFile, script, { mode: 0o600 });
+    this.#commands += 1;
+    this.#reply = '';
+    const reply = await new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.stop();
+        reject(new HostError('nft apply', `nft -i did not answer within ${this.#options.timeout} ms`));
+      }, this.#options.timeout);
+      const settle = <T>(callback: (argument: T) => void) => (argument: T) => {
+        clearTimeout(timer);
+        callback(argument);
+      };
+      this.#waiting = { resolve: settle(resolve), reject: settle(reject) };
+      this.#process?.stdin.write(`include "${this.#options.scriptFile}"\ndescribe mark\n`);
+    });
+    if (reply.trim() !== '') throw new HostError('nft apply', nftMessage(reply), { refused: true });
+  }
+
+  /** Ends the child; the next transaction starts another. */
+  stop(): void {
+    const child = this.#process;
+    this.#process = null;
+    this.#waiting = null;
+    child?.kill('SIGKILL');
+  }
+}

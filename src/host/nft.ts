@@ -1,0 +1,88 @@
+/** The one door to the kernel's tables: apply a script, list a table. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { HostError, messageOf } from './host-error.ts';
+import { NFT_ENVIRONMENT, NftChild, nftMessage } from './nft-child.ts';
+
+/** A first load of 40,000 elements takes about a second. */
+const TIMEOUT = 30_000;
+/** How long the child is left alone after it died or hung; until then each transaction spawns an nft of its own. */
+const CHILD_BACKOFF = 30_000;
+/** 40,000 elements are 7 MB of JSON. */
+const MAX_LISTING = 512 * 1024 * 1024;
+
+export type Nft = {
+  /** Applies a script as one transaction. Throws HostError; whoever calls then looks what the kernel holds. */
+  apply(script: string): Promise<void>;
+  /** The table as text without elements, or null when it does not exist. */
+  listSkeleton(): Promise<string | null>;
+  /** The whole table, or one of its sets or maps, as `nft -n -j` lists it; null when it does not exist. */
+  listTable(): Promise<unknown>;
+  listSet(kind: 'set' | 'map', name: string): Promise<unknown>;
+  /** The pid whose changes are our own, while there is one. */
+  readonly pid: number | null;
+  close(): void;
+};
+
+export type NftOptions = { readonly nft: string; readonly table: string; readonly runtimeDir: string };
+
+/** Runs nft once. `null`: what was asked for does not exist. */
+async function run(nft: string, operation: string, args: readonly string[]): Promise<string | null> {
+  const result = await execa(nft, args, {
+    env: NFT_ENVIRONMENT,
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    timeout: TIMEOUT,
+    maxBuffer: MAX_LISTING,
+    stripFinalNewline: false,
+    cwd: '/',
+  });
+  if (!result.failed) return result.stdout;
+  if (/No such file or directory/.test(result.stderr) && result.exitCode === 1) return null;
+  if (result.stderr === '' || result.exitCode !== 1) throw new HostError(operation, result.shortMessage ?? 'failed');
+  throw new HostError(operation, nftMessage(result.stderr), { refused: true });
+}
+
+export function openNft({ nft, table, runtimeDir }: NftOptions): Nft {
+  const scriptFile = join(runtimeDir, 'transaction.nft');
+  const child = new NftChild({ nft, scriptFile, timeout: TIMEOUT });
+  let childBarredUntil = 0;
+
+  async function spawned(script: string): Promise<void> {
+    writeFileSync(scriptFile, script, { mode: 0o600 });
+    if ((await run(nft, 'nft apply', ['-f', scriptFile])) === null) {
+      throw new HostError('nft apply', 'an object the transaction names does not exist', { refused: true });
+    }
+  }
+
+  async function list(operation: string, args: readonly string[]): Promise<unknown> {
+    const text = await run(nft, operation, args);
+    if (text === null) return null;
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (error) {
+      throw new HostError(operation, `unreadable JSON: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  return {
+    get pid() {
+      return child.pid;
+    },
+    async apply(script) {
+      if (performance.now() < childBarredUntil) return spawned(script);
+      try {
+        await child.apply(script);
+      } catch (error) {
+        if (child.pid === null) childBarredUntil = performance.now() + CHILD_BACKOFF;
+        throw error;
+      }
+    },
+    listSkeleton: () => run(nft, 'nft list', ['-t', 'list', 'table', 'inet', table]),
+    listTable: () => list('nft list', ['-n', '-j', 'list', 'table', 'inet', table]),
+    listSet: (kind, name) => list('nft list', ['-n', '-j', 'list', kind, 'inet', table, name]),
+    close: () => child.stop(),
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * Policy files as they lie in their directories. Scanning is cheap enough for every event: a file whose inode, size and change
+ * time are as before is not read again, except in a full scan, which goes by content.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { effectiveFiles, isPolicyFileName } from '../policy/dropins.ts';
+import { MAX_FILE_SIZE, parsePolicyFile } from '../policy/parse.ts';
+import type { PolicyFile } from '../policy/policy-set.ts';
+import type { Problem } from '../policy/problem.ts';
+import { messageOf } from './host-error.ts';
+
+/**
+ * A file that is gone, or empty, is believed only after it stayed so: editors move the old file away before they write the
+ * new one, and `cat >` truncates first. A removal that was meant lifts its policy this much later; no edit opens the wall.
+ */
+export const SETTLE_MILLISECONDS = 300;
+
+type Known = { readonly stamp: string; readonly file: PolicyFile; readonly empty: boolean };
+
+export type Scan = {
+  /** Effective files in name order; the same objects as before where nothing changed. */
+  readonly files: readonly PolicyFile[];
+  /** True: something is gone and not yet believed to be; scan again after SETTLE_MILLISECONDS. */
+  readonly unsettled: boolean;
+  /** Files masked by one of the same name in a higher directory. */
+  readonly masked: readonly string[];
+  /** Directories that could not be read; their files stay as they were. */
+  readonly failures: readonly string[];
+};
+
+export type PolicyFiles = {
+  /** `full`: by content. `settle: false`: what is gone is gone, somebody says so. */
+  scan(options: { readonly full: boolean; readonly settle: boolean }): Scan;
+};
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+/** Owned by root, writable by nobody else. */
+const isTrusted = ({ uid, mode }: Stats) => uid === 0 && (mode & 0o022) === 0;
+
+function refusal(path: string, message: string, hint: string): Problem {
+  return { severity: 'error', at: { file: path, line: 1, column: 1 }, message, hint };
+}
+
+function trustProblems(path: string, file: Stats): Problem[] {
+  const problems: Problem[] = [];
+  if (!isTrusted(file)) {
+    problems.push(refusal(path, 'the file must belong to root and be writable by nobody else', `chown root: ${path} && chmod go-w ${path}`));
+  }
+  for (const directory of new Set([dirname(path), dirname(realpathSync(path))])) {
+    if (!isTrusted(statSync(directory))) {
+      problems.push(refusal(path, `its directory ${directory} must belong to root and be writable by nobody else`, `chown root: ${directory} && chmod go-w ${directory}`));
+    }
+  }
+  return problems;
+}
+
+function readRegular(path: string): { bytes: Uint8Array; stats: Stats } {
+  // O_NONBLOCK: a FIFO of that name must not hang the daemon
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_CLOEXEC);
+  try {
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) throw new Error('not a regular file');
+    if (stats.size > MAX_FILE_SIZE) throw new Error(`larger than ${MAX_FILE_SIZE} bytes`);
+    return { bytes: readFileSync(descriptor), stats };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const stampOf = (path: string, stats: Stats) => `${path} ${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.uid} ${stats.mode}`;
+
+/** Reads and understands one file; never throws: whatever is wrong becomes a refusal. */
+function load(name: string, path: string, before: PolicyFile | undefined): { file: PolicyFile; empty: boolean } {
+  try {
+    const { bytes, stats } = readRegular(path);
+    const refusals = trustProblems(path, stats);
+    const text = Buffer.from(bytes).toString('utf8');
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    const empty = text.trim() === '';
+    if (before?.hash === hash && before.path === path && JSON.stringify(before.refusals) === JSON.stringify(refusals)) return { file: before, empty };
+    return { file: { name, path, hash, text, parsed: parsePolicyFile(path, bytes), refusals }, empty };
+  } catch (error) {
+    if (isMissing(error)) throw error;
+    const nothing = parsePolicyFile(path, '');
+    return {
+      file: { name, path, hash: '', text: '', parsed: nothing, refusals: [refusal(path, `cannot be read: ${messageOf(error)}`, 'make it a readable regular file')] },
+      empty: false,
+    };
+  }
+}
+
+/** Opens the directories, highest precedence first. Reads nothing yet. */
+export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
+  const known = new Map<string, Known>();
+  let listings = new Map<string, readonly string[]>();
+  let effective = new Map<string, PolicyFile>();
+  const goneSince = new Map<string, number>();
+
+  function list(directory: string, failures: string[]): readonly string[] {
+    try {
+      return readdirSync(directory).filter(isPolicyFileName).sort();
+    } catch (error) {
+      if (isMissing(error)) return [];
+      failures.push(`${directory}: ${messageOf(error)}`);
+      return listings.get(directory) ?? [];
+    }
+  }
+
+  function examine(name: string, path: string, full: boolean): Known | null {
+    try {
+      const stats = statSync(path);
+      if (stats.isCharacterDevice()) return { stamp: '', file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
+      const stamp = `${stampOf(path, stats)} ${stampOf(dirname(path), statSync(dirname(path)))}`;
+      const before = known.get(path);
+      if (!full && before?.stamp === stamp) return before;
+      const now = { stamp, ...load(name, path, before?.file) };
+      known.set(path, now);
+      return now;
+    } catch (error) {
+      if (isMissing(error)) return null; // gone since it was listed, or a link to nowhere
+      return { stamp: '', ...load(name, path, undefined) };
+    }
+  }
+
+  return {
+    scan({ full, settle }) {
+      const failures: string[] = [];
+      listings = new Map(directories.map((directory) => [directory, list(directory, failures)]));
+      const found = directories.map((directory) =>
+        (listings.get(directory) ?? []).flatMap((name) => {
+          const state = examine(name, join(directory, name), full);
+          return state === null ? [] : [{ name, directory, empty: state.empty, file: state.file }];
+        }),
+      );
+      const { files, masked } = effectiveFiles(found);
+      const now = performance.now();
+      const next = new Map(files.map(({ name, file }) => [name, file]));
+      for (const [name, file] of effective) {
+        if (next.has(name)) {
+          goneSince.delete(name);
+          continue;
+        }
+        const since = goneSince.get(name) ?? now;
+        goneSince.set(name, since);
+        if (settle && now - since < SETTLE_MILLISECONDS) next.set(name, file);
+        else goneSince.delete(name);
+      }
+      effective = new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
+      const present = new Set(found.flat().map(({ file }) => file.path));
+      for (const path of known.keys()) if (!present.has(path)) known.delete(path);
+      return { files: [...effective.values()], unsettled: goneSince.size > 0, masked: masked.map(({ file }) => file.path), failures };
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * The daemon's memory between runs. Each file is written whole and atomically (temporary file, fsync, rename, fsync of the
+ * directory), carries a version and a checksum, and is believed only when both are right: torn or foreign state is no state.
+ */
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { HostError, messageOf } from './host-error.ts';
+
+const VERSION = 1;
+const envelope = z.object({ version: z.literal(VERSION), checksum: z.string(), data: z.unknown() });
+
+const checksum = (data: unknown) => createHash('sha256').update(JSON.stringify(data)).digest('hex');
+
+export type StateFiles = {
+  /** What was written last under that name, checked against a schema. Null: nothing, with the reason when there was something. */
+  read<T>(name: string, schema: z.ZodType<T>): Promise<{ readonly data: T | null; readonly fault: string | null }>;
+  /** Throws HostError; the previous content is then still there. */
+  write(name: string, data: unknown): Promise<void>;
+};
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAtomically(path: string, directory: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  let handle: FileHandle | null = null;
+  try {
+    handle = await open(temporary, 'w', 0o600);
+    await handle.writeFile(text);
+    await handle.sync();
+    await handle.close();
+    handle = null;
+    await rename(temporary, path);
+    await syncDirectory(directory);
+  } catch (error) {
+    await handle?.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Opens (and makes, mode 0700) the state directory. Throws HostError when it cannot be made or is somebody else's. */
+export async function openStateFiles(directory: string): Promise<StateFiles> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { uid, mode } = await stat(directory);
+    if (uid !== (process.geteuid?.() ?? uid) || (mode & 0o022) !== 0) throw new Error('belongs to another user or is writable by others');
+  } catch (error) {
+    throw new HostError('state directory', `${directory}: ${messageOf(error)}`, { cause: error });
+  }
+  return {
+    async read(name, schema) {
+      const path = join(directory, `${name}.json`);
+      try {
+        const { checksum: expected, data } = envelope.parse(JSON.parse(await readFile(path, 'utf8')));
+        if (checksum(data) !== expected) throw new Error('checksum does not match');
+        return { data: schema.parse(data), fault: null };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { data: null, fault: null };
+        const fault = error instanceof z.ZodError ? 'not of a form this version knows' : messageOf(error);
+        return { data: null, fault: `${path}: ${fault}` };
+      }
+    },
+    async write(name, data) {
+      try {
+        await writeAtomically(join(directory, `${name}.json`), directory, JSON.stringify({ version: VERSION, checksum: checksum(data), data }));
+      } catch (error) {
+        throw new HostError('write state', `${name}: ${messageOf(error)}`, { cause: error });
+      }
+    },
+  };
+}

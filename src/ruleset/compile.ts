@@ -1,0 +1,185 @@
+/**
+ * Compiles what one service may do into set elements. Pure and deterministic: the same confinement gives the same elements
+ * in the same order.
+ *
+ * Networks are painted as address × port rectangles, one plane per protocol class, deny cut out, so that what reaches the
+ * kernel is disjoint (its interval sets refuse overlaps) and it needs no deny rules. Addresses of domains come and go, so each
+ * is painted by itself, on the one line of ports at its address, and only where no network already permits.
+ */
+import type { Address, Family, Interval } from '../net/address.ts';
+import { formatInterval } from '../net/address.ts';
+import { addressIntervals } from '../net/interval.ts';
+import type { Labelled, PortInterval, Rectangle } from '../net/rectangle.ts';
+import { paint, paintPorts, portIndex } from '../net/rectangle.ts';
+import type { PrincipalKind } from '../policy/policy.ts';
+import type { Rule } from '../policy/rule.ts';
+import { allowedNetworks, judgeAddresses } from './admitted.ts';
+import type { Confinement } from './confinement.ts';
+import type { Element } from './element.ts';
+import { elementComment } from './element.ts';
+import type { KernelMode } from './skeleton.ts';
+import { isAllPorts, portsInClass, PROTOCOL_CLASSES, protocolKeys, type ProtocolClass } from './protocol.ts';
+
+/** The content of the policy sets for one uid or gid. A principal has one policy, so no two rulesets share a key. */
+export type PrincipalRuleset = {
+  /** `user 1001` or `group 27`. */
+  readonly principal: string;
+  readonly service: string;
+  /** The element of `…_mode` that governs it, and that of `…_refused` that counts for it. */
+  readonly gate: readonly Element[];
+  /** What it may do. */
+  readonly elements: readonly Element[];
+};
+
+export type CompileOptions = {
+  /** Seconds after which the kernel forgets an address of a domain that nobody renews: the dead man's switch. */
+  readonly addressTimeout: number;
+};
+
+type Planes = Readonly<Record<ProtocolClass, readonly Labelled<Rule>[]>>;
+const planes = (plane: (wanted: ProtocolClass) => readonly Labelled<Rule>[]): Planes => ({
+  tcp: plane('tcp'),
+  udp: plane('udp'),
+  icmp: plane('icmp'),
+  other: plane('other'),
+});
+
+/** Which sets of the skeleton take exact keys, keys with a range, and keys without a port. */
+type SetNames = { readonly exact: string; readonly net: string; readonly proto: string };
+const EGRESS: SetNames = { exact: 'egress', net: 'egress_net', proto: 'egress_proto' };
+const INGRESS: SetNames = { exact: 'ingress', net: 'ingress', proto: 'ingress_proto' };
+
+/** An element before it is given its principal: `tail` is its key without the id. */
+type Permission = { readonly set: string; readonly tail: string; readonly timeout: number | null; readonly comment: string };
+
+const FAMILIES: readonly Family[] = [4, 6];
+const single = ({ first, last }: Interval): boolean => first === last;
+const point = (address: Address): Interval => ({ first: address.value, last: address.value });
+
+function networkLayers(rules: readonly Rule[], family: Family, wanted: ProtocolClass): Labelled<Rule>[] {
+  return rules.flatMap((rule) => {
+    if (rule.target.kind !== 'network' || rule.target.network.family !== family) return [];
+    const { first, last } = rule.target.network;
+    return rule.ports.flatMap((match) => {
+      const ports = portsInClass(match, wanted);
+      return ports === null ? [] : [{ addresses: { first, last }, ports, label: rule }];
+    });
+  });
+}
+
+/** Where a policy's deny rules hold. A denied domain is cut out at every address DNS gave for it, special-use or not. */
+function deniedRectangles({ deny, addresses }: Confinement, family: Family, wanted: ProtocolClass): readonly Rectangle[] {
+  const domains = deny.flatMap((rule) => {
+    if (rule.target.kind !== 'domain') return [];
+    const here = (addresses.get(rule.target.domain.name) ?? []).filter((address) => address.family === family);
+    const ports = rule.ports.flatMap((match) => portsInClass(match, wanted) ?? []);
+    return here.flatMap((address) => ports.map((interval) => ({ addresses: point(address), ports: interval, label: rule })));
+  });
+  return [...networkLayers(deny, family, wanted), ...domains];
+}
+
+function portText({ first, last }: PortInterval): string {
+  return first === last ? `${first}` : `${first}-${last}`;
+}
+
+/** Writes disjoint planes as keys. Addresses open in every class become one key for all protocols. */
+function permissions(painted: Planes, family: Family, names: SetNames, describe: (rule: Rule) => string, timeout: number | null): Permission[] {
+  const found: Permission[] = [];
+  const add = (set: string, rule: Rule, ...key: string[]) =>
+    found.push({ set: `${set}${family}`, tail: key.join(' . '), timeout, comment: describe(rule) });
+  const full = (wanted: ProtocolClass) => painted[wanted].filter(({ ports }) => isAllPorts(ports));
+  const everything = PROTOCOL_CLASSES.map((wanted) => addressIntervals.normalise(full(wanted).map(({ addresses }) => addresses))).reduce(addressIntervals.intersect);
+  for (const { addresses, label } of full('tcp')) {
+    for (const piece of addressIntervals.intersect([addresses], everything)) add(names.proto, label, formatInterval(family, piece), '0-255');
+  }
+  for (const wanted of PROTOCOL_CLASSES) {
+    for (const { addresses, ports, label } of painted[wanted]) {
+      if (!isAllPorts(ports)) {
+        const set = single(addresses) && ports.first === ports.last ? names.exact : names.net;
+        add(set, label, formatInterval(family, addresses), wanted, portText(ports));
+        continue;
+      }
+      for (const piece of addressIntervals.subtract([addresses], everything)) {
+        for (const protocol of protocolKeys(wanted, family)) add(names.proto, label, formatInterval(family, piece), protocol);
+      }
+    }
+  }
+  return found;
+}
+
+type Domains = { readonly address: Address; readonly rules: readonly Rule[] };
+
+/** Every address that some domain rule admits, with the rules that do. */
+function domainAddresses(confinement: Confinement, family: Family): Domains[] {
+  const networks = allowedNetworks(confinement);
+  const byAddress = new Map<bigint, { address: Address; rules: Rule[] }>();
+  for (const rule of confinement.allow) {
+    for (const address of judgeAddresses(rule, confinement, networks).admitted) {
+      if (address.family !== family) continue;
+      const seen = byAddress.get(address.value);
+      if (seen === undefined) byAddress.set(address.value, { address, rules: [rule] });
+      else seen.rules.push(rule);
+    }
+  }
+  return [...byAddress.values()];
+}
+
+function paintAddress({ address, rules }: Domains, taken: (wanted: ProtocolClass, at: bigint) => readonly PortInterval[]): Planes {
+  return planes((wanted) => {
+    const layers = rules.flatMap((rule) =>
+      rule.ports.flatMap((match) => {
+        const ports = portsInClass(match, wanted);
+        return ports === null ? [] : [{ ports, label: rule }];
+      }),
+    );
+    if (layers.length === 0) return [];
+    return paintPorts(layers, taken(wanted, address.value)).map(({ ports, label }) => ({ addresses: point(address), ports, label }));
+  });
+}
+
+function egressPermissions(confinement: Confinement, family: Family, options: CompileOptions): Permission[] {
+  const describe = ({ at, text }: Rule) => elementComment(`${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}`);
+  const denied = planes((wanted) => deniedRectangles(confinement, family, wanted) as Labelled<Rule>[]);
+  const networks = planes((wanted) => paint(networkLayers([...confinement.allow, ...confinement.implicit], family, wanted), denied[wanted]));
+  const addresses = domainAddresses(confinement, family);
+  const found = permissions(networks, family, EGRESS, describe, null);
+  if (addresses.length === 0) return found;
+  const index = Object.fromEntries(PROTOCOL_CLASSES.map((wanted) => [wanted, portIndex([...networks[wanted], ...denied[wanted]])]));
+  const taken = (wanted: ProtocolClass, at: bigint) => index[wanted]?.(at) ?? [];
+  const name = ({ text }: Rule) => elementComment(text);
+  for (const domains of addresses) {
+    found.push(...permissions(paintAddress(domains, taken), family, EGRESS, name, options.addressTimeout));
+  }
+  return found;
+}
+
+function ingressPermissions(confinement: Confinement, family: Family): Permission[] {
+  const describe = ({ at, text }: Rule) => elementComment(`${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}`);
+  const painted = planes((wanted) => paint(networkLayers(confinement.inbound, family, wanted), []));
+  return permissions(painted, family, INGRESS, describe, null);
+}
+
+export const principalName = (kind: PrincipalKind, id: number): string => `${kind} ${id}`;
+
+/** The elements that send a principal's packets to a mode. */
+export function gateElements(kind: PrincipalKind, id: number, mode: KernelMode): readonly Element[] {
+  return [
+    { set: `${kind}_mode`, key: `${id}`, mode, timeout: null, comment: null },
+    { set: `${kind}_refused`, key: `${id}`, mode: null, timeout: null, comment: null },
+  ];
+}
+
+/** Compiles one service, a ruleset for each of its principals. The result depends on nothing but the arguments. */
+export function compileService(confinement: Confinement, options: CompileOptions): readonly PrincipalRuleset[] {
+  const { kind, ids, mode, service } = confinement;
+  const found =
+    mode === 'block'
+      ? []
+      : FAMILIES.flatMap((family) => [...egressPermissions(confinement, family, options), ...ingressPermissions(confinement, family)]);
+  return ids.map((id) => ({
+    principal: principalName(kind, id),
+    service,
+    gate: gateElements(kind, id, mode),
+    elements: found.map(({ set, tail, timeout, comment }) => ({ set: `${kind}_${set}`, key: `${id} . ${tail}`, mode: null, timeout, comment })),
+  }));
+}

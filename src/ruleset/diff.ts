@@ -1,0 +1,38 @@
+/** The difference between two sets of elements: what a transaction has to say. Pure. */
+import type { Element, ObservedElement } from './element.ts';
+import { elementId, sameElement } from './element.ts';
+
+export type ElementChanges = { readonly added: readonly Element[]; readonly removed: readonly Element[] };
+
+export const NO_CHANGES: ElementChanges = { added: [], removed: [] };
+
+export const isEmpty = ({ added, removed }: ElementChanges): boolean => added.length === 0 && removed.length === 0;
+
+/** What to add and remove to get from `from` to `to`. An element whose content differs under one key is in both lists. */
+export function diffElements(from: readonly Element[], to: readonly Element[]): ElementChanges {
+  if (from === to) return NO_CHANGES;
+  const before = new Map(from.map((element) => [elementId(element), element]));
+  const added: Element[] = [];
+  const removed: Element[] = [];
+  for (const element of to) {
+    const id = elementId(element);
+    const old = before.get(id);
+    before.delete(id);
+    if (old !== undefined && sameElement(old, element)) continue;
+    if (old !== undefined) removed.push(old);
+    added.push(element);
+  }
+  removed.push(...before.values());
+  return { added, removed };
+}
+
+/** A timed element is renewed once less than this share of its time is left; that keeps renewals rare and the switch alive. */
+const RENEW_BELOW = 0.5;
+
+/** Elements that are as desired but run out soon. */
+export function expiringElements(desired: readonly Element[], observed: ReadonlyMap<string, ObservedElement>): readonly Element[] {
+  return desired.filter((element) => {
+    const seen = observed.get(elementId(element));
+    return element.timeout !== null && seen?.expires != null && seen.expires < element.timeout * RENEW_BELOW;
+  });
+}

@@ -1,0 +1,40 @@
+/** Elements of the kernel's sets: the one form in which the desired and the observed ruleset are compared. */
+import type { KernelMode } from './skeleton.ts';
+
+/** An element of one of the policy sets of the skeleton. */
+export type Element = {
+  /** Set or map of the skeleton, e.g. `user_egress4`. */
+  readonly set: string;
+  /** The key as nft writes it, numeric ids and ports, protocol names: `1001 . 140.82.112.6 . tcp . 443`. Unique in its set. */
+  readonly key: string;
+  /** For a verdict map: where the packets go. */
+  readonly mode: KernelMode | null;
+  /** Seconds until the kernel drops the element by itself should nobody renew it; null: permanent. */
+  readonly timeout: number | null;
+  /** What a reader of `nft list` sees; no part of an element's identity. */
+  readonly comment: string | null;
+};
+
+/** Packets and bytes an element has matched. */
+export type Counter = { readonly packets: number; readonly bytes: number };
+
+/** An element as the kernel holds it. */
+export type ObservedElement = Element & {
+  /** Seconds left of `timeout`; null: permanent. */
+  readonly expires: number | null;
+  readonly counter: Counter | null;
+};
+
+/** Identity of an element in its table. */
+export const elementId = (element: Pick<Element, 'set' | 'key'>): string => `${element.set} ${element.key}`;
+
+/** Same content, whatever the counters, the time left and the comment. */
+export function sameElement(a: Element, b: Element): boolean {
+  return a.set === b.set && a.key === b.key && a.mode === b.mode && (a.timeout === null) === (b.timeout === null);
+}
+
+/** nft allows 128 bytes of comment and has no escape for a quote. */
+const MAX_COMMENT = 120;
+export function elementComment(text: string): string {
+  return text.replaceAll(/[^ !#-[\]-~]/g, '?').slice(0, MAX_COMMENT);
+}

@@ -1,0 +1,168 @@
+/**
+ * The constant part of `table inet netwall`: chains, rules and empty sets. Policy is data in the sets; these rules never
+ * change with it, so the packet path costs the same for one policy and for ten thousand.
+ *
+ * The text reads as `nft list table` prints it, so what the kernel holds can be compared with it line by line.
+ *
+ * Twice the same structure: `user_…` asks for the uid of the socket's creator (`meta skuid`), `group_…` for its primary gid
+ * (`meta skgid`). Needs nft ≥ 1.0.6 and Linux ≥ 5.11 (per-element counters, concatenations with ranges).
+ */
+import type { PrincipalKind } from '../policy/policy.ts';
+
+/** What a verdict map sends a governed principal's packets to. `hold` drops silently while its elements are being loaded. */
+export const MODES = ['enforce', 'audit', 'block', 'hold'] as const;
+export type KernelMode = (typeof MODES)[number];
+
+/** How long a flow to an address that left DNS may pause before it is over; the packet path itself renews it. */
+const DRAIN_IDLE = '5m';
+/** How long a refused destination is remembered after its last packet. */
+const DENIED_MEMORY = '1h';
+/** nft refuses `update` on a set without a size; past it only the recording stops. */
+const RECORD_SIZE = 65536;
+
+type Family = { readonly suffix: '4' | '6'; readonly address: 'ip' | 'ip6' };
+const FAMILIES: readonly Family[] = [
+  { suffix: '4', address: 'ip' },
+  { suffix: '6', address: 'ip6' },
+];
+
+type Side = { readonly kind: PrincipalKind; readonly id: string };
+const SIDES: readonly Side[] = [
+  { kind: 'user', id: 'meta skuid' },
+  { kind: 'group', id: 'meta skgid' },
+];
+
+type Declaration = { readonly name: string; readonly lines: readonly string[] };
+type Chain = { readonly name: string; readonly rules: readonly string[] };
+
+const remotePort = (side: Side, family: Family) => `${side.id} . ${family.address} daddr . meta l4proto . th dport`;
+const localPort = (side: Side, family: Family) => `${side.id} . ${family.address} daddr . meta l4proto . th sport`;
+const anyPort = (side: Side, family: Family) => `${side.id} . ${family.address} daddr . meta l4proto`;
+
+function familySets(side: Side, family: Family): Declaration[] {
+  const name = (what: string) => `${side.kind}_${what}${family.suffix}`;
+  const record = [`size ${RECORD_SIZE}`, 'flags dynamic,timeout', 'counter', `timeout ${DENIED_MEMORY}`];
+  const set = (what: string, type: string, ...lines: string[]) => ({ name: `set ${name(what)}`, lines: [`typeof ${type}`, ...lines] });
+  return [
+    set('egress', remotePort(side, family), 'flags timeout', 'counter'),
+    set('egress_net', remotePort(side, family), 'flags interval,timeout', 'counter'),
+    set('egress_proto', anyPort(side, family), 'flags interval,timeout', 'counter'),
+    set('ingress', localPort(side, family), 'flags interval', 'counter'),
+    set('ingress_proto', anyPort(side, family), 'flags interval', 'counter'),
+    set('drain', remotePort(side, family), `size ${RECORD_SIZE}`, 'flags dynamic,timeout'),
+    set('denied', remotePort(side, family), ...record),
+    set('denied_proto', anyPort(side, family), ...record),
+    set('denied_ingress', localPort(side, family), ...record),
+  ];
+}
+
+function sideSets(side: Side): Declaration[] {
+  return [
+    { name: `map ${side.kind}_mode`, lines: [`typeof ${side.id} : verdict`, 'counter'] },
+    { name: `set ${side.kind}_refused`, lines: [`typeof ${side.id}`, 'counter'] },
+    ...FAMILIES.flatMap((family) => familySets(side, family)),
+  ];
+}
+
+function familyChains(side: Side, family: Family): Chain[] {
+  const name = (what: string) => `${side.kind}_${what}${family.suffix}`;
+  const drain = `${remotePort(side, family)} @${name('drain')}`;
+  return [
+    {
+      name: name('egress'),
+      rules: [
+        `${remotePort(side, family)} @${name('egress')} accept`,
+        `${remotePort(side, family)} @${name('egress_net')} accept`,
+        `${anyPort(side, family)} @${name('egress_proto')} accept`,
+        // an address that merely left DNS: whatever already flows goes on, nothing new begins
+        `ct state established ${drain} update @${name('drain')} { ${remotePort(side, family)} timeout ${DRAIN_IDLE} } accept`,
+      ],
+    },
+    {
+      name: name('ingress'),
+      rules: [
+        `${localPort(side, family)} @${name('ingress')} accept`,
+        `${anyPort(side, family)} @${name('ingress_proto')} accept`,
+      ],
+    },
+    {
+      name: name('record'),
+      // a rule of its own for each: when a set is full, only its rule stops matching
+      rules: [
+        `meta l4proto { tcp, udp } ct direction reply update @${name('denied_ingress')} { ${localPort(side, family)} }`,
+        `meta l4proto { tcp, udp } ct direction original update @${name('denied')} { ${remotePort(side, family)} }`,
+        `meta l4proto != { tcp, udp } update @${name('denied_proto')} { ${anyPort(side, family)} }`,
+      ],
+    },
+  ];
+}
+
+function sideChains(side: Side): Chain[] {
+  const name = (what: string) => `${side.kind}_${what}`;
+  const byFamily = (what: string) => [`meta nfproto ipv4 goto ${name(what)}4`, `goto ${name(what)}6`];
+  return [
+    ...FAMILIES.flatMap((family) => familyChains(side, family)),
+    { name: name('egress'), rules: byFamily('egress') },
+    { name: name('ingress'), rules: byFamily('ingress') },
+    { name: name('record'), rules: [`${side.id} @${name('refused')}`, ...byFamily('record')] },
+    {
+      // An answer to an inbound flow, the SYN-ACK first of all: this decides who may connect in.
+      // Past its SYN-ACK a flow may also be one that the service opened before conntrack ran, picked up by the peer's packet.
+      name: name('answer'),
+      rules: [`jump ${name('ingress')}`, `tcp flags ! syn jump ${name('egress')}`],
+    },
+    {
+      // The last rule: an inbound flow that conntrack picked up in the middle by the service's own packet counts as
+      // outbound (nf_conntrack_tcp_loose). It has no SYN; a connection that begins here always has one.
+      name: name('allowed'),
+      rules: [
+        `ct direction reply goto ${name('answer')}`,
+        `jump ${name('egress')}`,
+        `tcp flags ! syn jump ${name('ingress')}`,
+      ],
+    },
+    { name: name('enforce'), rules: [`jump ${name('allowed')}`, `jump ${name('record')}`, 'goto refuse'] },
+    { name: name('audit'), rules: [`jump ${name('allowed')}`, `jump ${name('record')}`, 'accept'] },
+    { name: name('block'), rules: [`jump ${name('record')}`, 'goto refuse'] },
+    // silent: a reset would kill live flows for the sake of a load that takes milliseconds; a drop only delays them
+    { name: name('hold'), rules: [`jump ${name('allowed')}`, 'drop'] },
+  ];
+}
+
+const DECLARATIONS: readonly Declaration[] = SIDES.flatMap(sideSets);
+
+const CHAINS: readonly Chain[] = [
+  {
+    // TCP always gets a reset: icmpx on TCP over IPv6 shows as EACCES only after a second
+    name: 'refuse',
+    rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx admin-prohibited'],
+  },
+  ...SIDES.flatMap(sideChains),
+  {
+    name: 'output',
+    rules: [
+      'type filter hook output priority filter; policy accept;',
+      'meta skuid vmap @user_mode',
+      'meta skgid vmap @group_mode',
+    ],
+  },
+];
+
+const block = (name: string, lines: readonly string[]) => `\t${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
+
+/** The whole table, empty of policy, in the form of `nft list table inet TABLE`; chains are listed after what they go to. */
+export function skeletonText(table: string): string {
+  const blocks = [
+    ...DECLARATIONS.map(({ name, lines }) => block(name, lines)),
+    ...CHAINS.map(({ name, rules }) => block(`chain ${name}`, rules)),
+  ];
+  return `table inet ${table} {\n${blocks.join('\n')}}\n`;
+}
+
+/** The names of every chain, in dependency order: what a repair empties before it writes the rules anew. */
+export const CHAIN_NAMES: readonly string[] = CHAINS.map(({ name }) => name);
+
+/** Names of sets and maps whose elements come from policies; the others are filled by the packet path. */
+export const POLICY_SETS: readonly string[] = DECLARATIONS.map(({ name }) => name.split(' ')[1] ?? '').filter(
+  (name) => !/_(drain|denied|denied_proto|denied_ingress)[46]$/.test(name),
+);

@@ -1,0 +1,94 @@
+/**
+ * A transaction is data that prints itself: log, test and kernel see one text. One command a line, so that the line nft
+ * complains about is the operation that failed.
+ */
+import type { ElementChanges } from './diff.ts';
+import type { Counter, Element } from './element.ts';
+import { CHAIN_NAMES, skeletonText } from './skeleton.ts';
+
+export type Operation =
+  /** The whole table from nothing, whatever was there before. */
+  | { readonly do: 'rebuild' }
+  /** Every rule anew, elements and their counters untouched. Fails where a set or a base chain is not as declared. */
+  | { readonly do: 'rewrite-rules' }
+  | { readonly do: 'add'; readonly elements: readonly Element[]; readonly counters?: ReadonlyMap<Element, Counter> }
+  | { readonly do: 'remove'; readonly elements: readonly Element[] }
+  | { readonly do: 'unload' };
+
+/** What is done, in this order, all or nothing. */
+export type Transaction = readonly Operation[];
+
+export function changesTransaction({ added, removed }: ElementChanges): Transaction {
+  const operations: Operation[] = [];
+  if (removed.length > 0) operations.push({ do: 'remove', elements: removed });
+  if (added.length > 0) operations.push({ do: 'add', elements: added });
+  return operations;
+}
+
+function bySet(elements: readonly Element[]): Map<string, Element[]> {
+  const sets = new Map<string, Element[]>();
+  for (const element of elements) {
+    const list = sets.get(element.set);
+    if (list === undefined) sets.set(element.set, [element]);
+    else list.push(element);
+  }
+  return sets;
+}
+
+/** An element as nft reads it. A map's target chain is named after its side: `user_mode` goes to `user_enforce`. */
+export function elementText({ set, key, mode, timeout, comment }: Element, counter?: Counter): string {
+  const parts = [key];
+  if (counter !== undefined) parts.push(`counter packets ${counter.packets} bytes ${counter.bytes}`);
+  if (timeout !== null) parts.push(`timeout ${timeout}s`);
+  if (comment !== null) parts.push(`comment "${comment}"`);
+  if (mode !== null) parts.push(`: goto ${set.slice(0, set.indexOf('_'))}_${mode}`);
+  return parts.join(' ');
+}
+
+function addLines(table: string, elements: readonly Element[], counters?: ReadonlyMap<Element, Counter>): string[] {
+  return [...bySet(elements)].map(([set, list]) => {
+    const texts = list.map((element) => elementText(element, counters?.get(element)));
+    return `add element inet ${table} ${set} { ${texts.join(', ')} }`;
+  });
+}
+
+/**
+ * Removing names keys alone. A timed element may run out on its way to the kernel, and deleting what is gone fails the whole
+ * transaction; added first, it is there to be deleted (adding what exists is no error).
+ */
+function removeLines(table: string, elements: readonly Element[]): string[] {
+  const timed = elements.filter(({ timeout }) => timeout !== null);
+  const lines = addLines(table, timed);
+  for (const [set, list] of bySet(elements)) {
+    lines.push(`delete element inet ${table} ${set} { ${list.map(({ key }) => key).join(', ')} }`);
+  }
+  return lines;
+}
+
+/** The rules of the skeleton as commands that leave its sets alone. */
+function rewriteRules(table: string): string[] {
+  const chainsOnly = skeletonText(table).replaceAll(/^\t(?:set|map) \S+ \{\n(?:\t\t.*\n)+\t\}\n\n?/gm, '');
+  // flushed before anything is added: what jumps and what is jumped to are then both empty
+  return [`add table inet ${table}`, ...CHAIN_NAMES.map((chain) => `flush chain inet ${table} ${chain}`), chainsOnly.trimEnd()];
+}
+
+function operationLines(table: string, operation: Operation): string[] {
+  switch (operation.do) {
+    case 'rebuild':
+      // nft 1.0.6 has no `destroy`: what is added can be deleted
+      return [`add table inet ${table}`, `delete table inet ${table}`, skeletonText(table).trimEnd()];
+    case 'rewrite-rules':
+      return rewriteRules(table);
+    case 'add':
+      return addLines(table, operation.elements, operation.counters);
+    case 'remove':
+      return removeLines(table, operation.elements);
+    case 'unload':
+      return [`add table inet ${table}`, `delete table inet ${table}`];
+  }
+}
+
+/** The transaction as a script for `nft -f`. */
+export function transactionText(table: string, transaction: Transaction): string {
+  return transaction.flatMap((operation) => operationLines(table, operation)).map((line) => `${line}\n`).join('');
+}

@@ -1,0 +1,78 @@
+import test from 'ava';
+import type { Account } from './plan.ts';
+import { check, passes, worldFor } from './sentences.ts';
+import { until } from './until.ts';
+
+const policy = (service: string, match: string): string => `
+service: ${service}
+match:
+  ${match}
+dns: none
+egress:
+  allow:
+    - to: 45.64.0.0/16
+      ports: [443]
+`;
+
+const account = (id: number): Account => ({ uid: id, gid: id, groups: [] });
+const newcomer = account(20050);
+const moved = account(20061);
+/** Primary group 20100, which is `ci`; a new account of that group. */
+const apprentice: Account = { uid: 20070, gid: 20100, groups: [] };
+
+const world = worldFor(test, async (world) => {
+  await world.policy('webapp.yaml', policy('webapp', 'user: webapp'));
+  await world.policy('newcomer.yaml', policy('newcomer', 'user: newcomer'));
+  await world.policy('loner.yaml', policy('loner', 'user: loner'));
+  await world.policy('ci.yaml', policy('ci', 'group: ci'));
+  await world.policy('late.yaml', policy('late', 'group: late-group'));
+  await world.daemon.start();
+});
+
+const noticed = 5000;
+
+test.serial('a policy for a user that does not exist is pending, and does not hold up the others', async (t) => {
+  const service = await world().waitState('newcomer', 'pending');
+  t.regex(service.message ?? '', /newcomer/);
+  t.deepEqual(service.uids, []);
+  t.is((await world().service('webapp')).state, 'active');
+  await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+});
+
+test.serial('it becomes active within 5 s of useradd', async (t) => {
+  await check(t, world(), [newcomer, 'tcp', '91.200.0.1', 443], 'passes');
+  t.is((await world().exec('/usr/sbin/useradd', ['--no-create-home', '--uid', '20050', 'newcomer'])).exitCode, 0);
+  await world().waitState('newcomer', 'active', noticed);
+  t.deepEqual((await world().service('newcomer')).uids, [20050]);
+  await check(t, world(), [newcomer, 'tcp', '91.200.0.1', 443], 'is refused');
+  await check(t, world(), [newcomer, 'tcp', '45.64.0.10', 443], 'passes');
+});
+
+test.serial('so does a policy for a group within 5 s of groupadd', async (t) => {
+  await world().waitState('late', 'pending');
+  t.is((await world().exec('/usr/sbin/groupadd', ['--gid', '20066', 'late-group'])).exitCode, 0);
+  await world().waitState('late', 'active', noticed);
+  await check(t, world(), [account(20066), 'tcp', '91.200.0.1', 443], 'is refused');
+});
+
+test.serial('when a uid changes, the new one is governed within 5 s and the old one is free', async (t) => {
+  await check(t, world(), ['loner', 'tcp', '91.200.0.1', 443], 'is refused');
+  // usermod refuses while the user has processes, and the one that probes is; vipw would not.
+  const passwd = await world().host.read('/etc/passwd');
+  await world().host.write('/etc/passwd', passwd.replace('loner:x:20004:', 'loner:x:20061:'));
+  await until('the new uid is governed', async () => !(await passes(world(), [moved, 'tcp', '91.200.0.1', 443])), noticed);
+  await check(t, world(), [moved, 'tcp', '45.64.0.10', 443], 'passes');
+  await check(t, world(), ['loner', 'tcp', '91.200.0.1', 443], 'passes');
+  t.deepEqual((await world().service('loner')).uids, [20061]);
+});
+
+test.serial('a new account of a governed group is governed from its first packet', async (t) => {
+  await check(t, world(), [apprentice, 'tcp', '91.200.0.1', 443], 'is refused');
+  await check(t, world(), [apprentice, 'tcp', '45.64.0.10', 443], 'passes');
+});
+
+test.serial('a user that is deleted leaves its policy pending', async (t) => {
+  t.is((await world().exec('/usr/sbin/userdel', ['--force', 'newcomer'])).exitCode, 0);
+  await world().waitState('newcomer', 'pending', noticed);
+  await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+});
