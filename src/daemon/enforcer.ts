@@ -1,6 +1,6 @@
 /**
- * Keeps the kernel's table as desired. The only writer: one transaction in flight, and what it holds is known from its own
- * transactions until somebody doubts it (`observe`).
+ * Keeps the kernel's table as desired. The only writer: one transaction in flight, and what the table holds is known from its
+ * own transactions until somebody doubts it (`observe`).
  */
 import type { Logger } from 'pino';
 import { HostError, messageOf } from '../host/host-error.ts';
@@ -12,3 +12,269 @@ import { readElements } from '../ruleset/listing.ts';
 import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
 import { POLICY_SETS, skeletonText } from '../ruleset/skeleton.ts';
 import { type Transaction, transactionText } from '../ruleset/transaction.ts';
+
+export type Applied = {
+  /** Set elements added and removed. */
+  readonly added: number;
+  readonly removed: number;
+  readonly transactions: number;
+  readonly rebuilt: boolean;
+  /** Services with a principal that nft refused to take as compiled; those principals are blocked. */
+  readonly failed: ReadonlyMap<string, string>;
+};
+
+/** What an observation found different from what was there last, in words; empty: nothing. */
+export type Observation = { readonly deviations: readonly string[]; readonly drains: readonly ObservedElement[] };
+
+type Held = Holding & { readonly ruleset: PrincipalRuleset | null };
+
+const POLICY = new Set(POLICY_SETS);
+const isDrain = ({ set }: Element) => set.includes('_drain');
+
+/** `user_egress4`, `1001 . 10.0.0.1 . …` → `user 1001`. */
+function principalOf({ set, key }: Element): string {
+  return principalName(set.startsWith('group') ? 'group' : 'user', Number(key.split(' ', 1)[0]));
+}
+
+const isGate = ({ set }: Element) => set.endsWith('_mode') || set.endsWith('_refused');
+
+function groupByPrincipal(elements: readonly Element[]): Map<string, Held> {
+  const held = new Map<string, { gate: Element[]; elements: Element[]; ruleset: null }>();
+  for (const element of elements) {
+    const principal = principalOf(element);
+    let holding = held.get(principal);
+    if (holding === undefined) held.set(principal, (holding = { gate: [], elements: [], ruleset: null }));
+    (isGate(element) ? holding.gate : holding.elements).push(element);
+  }
+  return held;
+}
+
+export type EnforcerOptions = {
+  readonly nft: Nft;
+  readonly table: string;
+  readonly log: Logger;
+  /** Kernels before 6.12 take no new timeout for an element that exists. */
+  readonly renewsTimeouts: boolean;
+};
+
+export class Enforcer {
+  readonly #options: EnforcerOptions;
+  #held = new Map<string, Held>();
+  #rebuild = false;
+  /** The table as this nft prints it when it is as we wrote it. */
+  #skeleton: string;
+  #generation = 0;
+
+  constructor(options: EnforcerOptions) {
+    this.#options = options;
+    this.#skeleton = skeletonText(options.table);
+  }
+
+  /** Goes up with every transaction that changed enforcement. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  async #commit(transaction: Transaction): Promise<void> {
+    if (transaction.length === 0) return;
+    await this.#options.nft.apply(transactionText(this.#options.table, transaction));
+    this.#generation += 1;
+  }
+
+  /** Brings the rules back without touching elements or their counters; where that cannot be done the table is built anew. */
+  async #repairSkeleton(): Promise<void> {
+    try {
+      await this.#commit([{ do: 'rewrite-rules' }]);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#rebuild = true;
+      return;
+    }
+    if ((await this.#options.nft.listSkeleton()) !== this.#skeleton) this.#rebuild = true;
+  }
+
+  /**
+   * Looks at what the kernel holds. Afterwards `apply` starts from the truth. Rules that differ are put right at once; elements
+   * are left for `apply`. Throws HostError when the kernel cannot be read.
+   */
+  async observe(desired: readonly PrincipalRuleset[]): Promise<Observation> {
+    const { nft } = this.#options;
+    const deviations: string[] = [];
+    const skeleton = await nft.listSkeleton();
+    if (skeleton === null) {
+      this.#rebuild = true;
+      this.#held = new Map();
+      return { deviations: ['the table is gone'], drains: [] };
+    }
+    if (skeleton !== this.#skeleton) {
+      deviations.push(`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`);
+      await this.#repairSkeleton();
+    }
+    const listing = this.#rebuild ? null : await nft.listTable();
+    if (listing === null) {
+      this.#rebuild = true;
+      this.#held = new Map();
+      return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: [] };
+    }
+    const elements = readElements(listing);
+    const policy = elements.filter(({ set }) => POLICY.has(set));
+    this.#held = groupByPrincipal(policy);
+    const observed = new Map(policy.map((element) => [elementId(element), element]));
+    deviations.push(...elementDeviations(this.#held, desired));
+    await this.#renew(desired.flatMap((ruleset) => expiringElements(ruleset.elements, observed)));
+    return { deviations, drains: elements.filter(isDrain) };
+  }
+
+  /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */
+  async compare(desired: readonly PrincipalRuleset[]): Promise<readonly string[]> {
+    const { nft } = this.#options;
+    const skeleton = await nft.listSkeleton();
+    const listing = skeleton === null ? null : await nft.listTable();
+    if (skeleton === null || listing === null) return ['the table is gone'];
+    const rules = skeleton === this.#skeleton ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
+    return [...rules, ...elementDeviations(groupByPrincipal(readElements(listing).filter(({ set }) => POLICY.has(set))), desired)];
+  }
+
+  async #renew(elements: readonly Element[]): Promise<void> {
+    if (elements.length === 0) return;
+    const add = { do: 'add', elements } as const;
+    await this.#commit(this.#options.renewsTimeouts ? [add] : [{ do: 'remove', elements }, add]);
+  }
+
+  /** What the gates have counted so far, where a mode is about to change. */
+  async #gateCounters(desired: readonly PrincipalRuleset[]): Promise<ReadonlyMap<string, Counter> | undefined> {
+    const changing = desired.some(({ principal, gate }) => {
+      const held = this.#held.get(principal)?.gate ?? [];
+      return held.length > 0 && held.some((old) => gate.some(({ set, mode }) => set === old.set && mode !== old.mode));
+    });
+    if (!changing) return undefined;
+    return this.counters();
+  }
+
+  /** Packets and bytes of every principal's gate and refusals, by element id. Throws HostError. */
+  async counters(): Promise<ReadonlyMap<string, Counter>> {
+    const { nft } = this.#options;
+    const listings = await Promise.all([
+      nft.listSet('map', 'user_mode'),
+      nft.listSet('map', 'group_mode'),
+      nft.listSet('set', 'user_refused'),
+      nft.listSet('set', 'group_refused'),
+    ]);
+    const elements = listings.flatMap((listing) => (listing === null ? [] : readElements(listing)));
+    return new Map(elements.flatMap((element) => (element.counter === null ? [] : [[elementId(element), element.counter] as const])));
+  }
+
+  /** What differs from desired by what is known; empty when all is as it should be. */
+  pending(desired: readonly PrincipalRuleset[]): readonly Step[] {
+    return planSteps({ held: this.#held, desired, rebuild: this.#rebuild });
+  }
+
+  #settle({ completes, releases }: Step): void {
+    for (const ruleset of completes) this.#held.set(ruleset.principal, { gate: ruleset.gate, elements: ruleset.elements, ruleset });
+    for (const principal of releases) this.#held.delete(principal);
+  }
+
+  /** Shuts a principal whose ruleset nft does not take: what cannot be enforced as written lets nothing through. */
+  async #block(ruleset: PrincipalRuleset): Promise<void> {
+    const [kind, id] = ruleset.principal.split(' ');
+    const gate = gateElements(kind === 'group' ? 'group' : 'user', Number(id), 'block');
+    const held = this.#held.get(ruleset.principal)?.gate ?? [];
+    await this.#commit([
+      { do: 'add', elements: held },
+      { do: 'remove', elements: held },
+      { do: 'add', elements: gate },
+    ]);
+    this.#held.set(ruleset.principal, { gate, elements: this.#held.get(ruleset.principal)?.elements ?? [], ruleset: null });
+  }
+
+  async #applyStep(step: Step, input: { drains: ReadonlyMap<string, ElementChanges> }, failed: Map<string, string>): Promise<void> {
+    try {
+      await this.#commit(step.transaction);
+      this.#settle(step);
+    } catch (error) {
+      if (!(error instanceof HostError) || !error.refused || step.completes.length === 0) throw error;
+      // one bad policy never takes the others down: each by itself, and who cannot be done is shut
+      for (const ruleset of step.completes) {
+        const alone = planSteps({ held: this.#held, desired: [ruleset], drains: input.drains, rebuild: false }).filter(({ completes }) => completes.length > 0);
+        try {
+          for (const part of alone) await this.#commit(part.transaction);
+          this.#settle({ transaction: [], completes: [ruleset], releases: [] });
+        } catch (single) {
+          if (!(single instanceof HostError) || !single.refused) throw single;
+          failed.set(ruleset.service, messageOf(single));
+          this.#options.log.error({ service: ruleset.service, principal: ruleset.principal, err: messageOf(single) }, 'nft refuses this ruleset; blocked');
+          await this.#block(ruleset);
+        }
+      }
+    }
+  }
+
+  /**
+   * Makes the kernel hold what is desired. Principals that are not desired lose what they have.
+   * Throws HostError when the kernel cannot be written; what was applied until then stands, and the next call goes on from there.
+   */
+  async apply(desired: readonly PrincipalRuleset[], drains: ReadonlyMap<string, ElementChanges>): Promise<Applied> {
+    const changed = desired.filter((ruleset) => this.#held.get(ruleset.principal)?.ruleset !== ruleset || drains.has(ruleset.principal));
+    const wanted = new Set(desired.map(({ principal }) => principal));
+    const leaving = [...this.#held.keys()].some((principal) => !wanted.has(principal));
+    const nothing: Applied = { added: 0, removed: 0, transactions: 0, rebuilt: false, failed: new Map() };
+    if (changed.length === 0 && !leaving && !this.#rebuild) return nothing;
+    const rebuilt = this.#rebuild;
+    const counters = rebuilt ? undefined : await this.#gateCounters(changed);
+    // unchanged principals are left out of the plan, and so must not look as if they had left
+    const planned = new Set(changed.map(({ principal }) => principal));
+    const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)));
+    const steps = planSteps({ held, desired: changed, drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
+    const failed = new Map<string, string>();
+    for (const step of steps) {
+      await this.#applyStep(step, { drains }, failed);
+      this.#rebuild = false;
+    }
+    for (const ruleset of changed) {
+      const known = this.#held.get(ruleset.principal);
+      if (known !== undefined && !failed.has(ruleset.service)) this.#held.set(ruleset.principal, { ...known, ruleset });
+    }
+    if (rebuilt) await this.#learnSkeleton();
+    const operations = steps.flatMap(({ transaction }) => transaction);
+    const count = (what: 'add' | 'remove') => operations.reduce((sum, operation) => sum + (operation.do === what ? operation.elements.length : 0), 0);
+    return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt, failed };
+  }
+
+  /** Another nft may print the same table in other words (protocol names without /etc/protocols, a later version): its words count. */
+  async #learnSkeleton(): Promise<void> {
+    const printed = await this.#options.nft.listSkeleton();
+    if (printed !== null && printed !== this.#skeleton) {
+      this.#options.log.debug({ difference: firstDifference(this.#skeleton, printed) }, 'this nft prints the table in other words');
+      this.#skeleton = printed;
+    }
+  }
+
+  /** Removes the table: the only thing that opens the wall. */
+  async unload(): Promise<void> {
+    await this.#commit([{ do: 'unload' }]);
+    this.#held = new Map();
+    this.#rebuild = true;
+  }
+}
+
+function firstDifference(expected: string, found: string): string {
+  const wanted = expected.split('\n');
+  const lines = found.split('\n');
+  const index = lines.findIndex((line, at) => line !== wanted[at]);
+  if (index < 0) return `"${(wanted[lines.length] ?? '').trim()}" is missing`;
+  return `"${(lines[index] ?? '').trim()}" where "${(wanted[index] ?? '').trim()}" belongs`.slice(0, 300);
+}
+
+/** A few words on how elements differ from desired. */
+function elementDeviations(held: ReadonlyMap<string, Held>, desired: readonly PrincipalRuleset[]): string[] {
+  const steps = planSteps({ held, desired, rebuild: false });
+  const words: string[] = [];
+  for (const operation of steps.flatMap(({ transaction }) => transaction)) {
+    if (operation.do !== 'add' && operation.do !== 'remove') continue;
+    const [first] = operation.elements;
+    if (first === undefined) continue;
+    const more = operation.elements.length > 1 ? ` and ${operation.elements.length - 1} more` : '';
+    words.push(`${operation.do === 'add' ? 'missing' : 'foreign'} element ${first.set} { ${first.key} }${more}`);
+  }
+  return words;
+}

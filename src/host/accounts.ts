@@ -23,7 +23,9 @@ export type Accounts = {
    * Where NSS fails, what was known stays; the message is in `error`.
    */
   refresh(wanted: { readonly user: ReadonlySet<string>; readonly group: ReadonlySet<string> }, again: boolean): Promise<boolean>;
-  /** Names that have no account. */
+  /** One look-up past what is kept; null: no such account, or nobody answers. */
+  find(kind: PrincipalKind, name: string): Promise<number | null>;
+  /** True: some name has no account. */
   missing(): boolean;
   /** Why the last look-up failed; null: it did not. */
   readonly error: string | null;
@@ -80,6 +82,13 @@ export function openAccounts(): Accounts {
       } catch (failure) {
         error = messageOf(failure);
         return false;
+      }
+    },
+    find: async (kind, name) => {
+      try {
+        return (await getent(kind, [name])).get(name) ?? null;
+      } catch {
+        return null;
       }
     },
     missing: () => [...known.user.values(), ...known.group.values()].includes(null),

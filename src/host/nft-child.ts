@@ -6,7 +6,7 @@
  * end of a reply is told by the answer to `describe mark` (nft has no other prompt on a pipe).
  */
 import { writeFileSync } from 'node:fs';
-import { execa, type ResultPromise } from 'execa';
+import { execa } from 'execa';
 import { HostError } from './host-error.ts';
 
 const END_OF_REPLY = /^meta expression, datatype mark .*\n$/m;
@@ -33,9 +33,23 @@ export type NftChildOptions = {
   readonly timeout: number;
 };
 
+/** One pipe for both streams keeps errors and the end-of-reply mark in order. */
+function startInteractive(nft: string) {
+  return execa('/bin/sh', ['-c', 'exec "$0" -i 2>&1', nft], {
+    env: NFT_ENVIRONMENT,
+    extendEnv: false,
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'ignore',
+    buffer: false,
+    reject: false,
+    cwd: '/',
+  });
+}
+
 export class NftChild {
   readonly #options: NftChildOptions;
-  #process: ResultPromise<{ stdin: 'pipe'; stdout: 'pipe'; buffer: false; reject: false }> | null = null;
+  #process: ReturnType<typeof startInteractive> | null = null;
   #commands = 0;
   #reply = '';
   #waiting: { resolve: (reply: string) => void; reject: (error: Error) => void } | null = null;
@@ -50,19 +64,8 @@ export class NftChild {
   }
 
   #start(): void {
-    // one pipe for both streams keeps errors and the end-of-reply mark in order
-    const child = execa('/bin/sh', ['-c', 'exec "$0" -i 2>&1', this.#options.nft], {
-      env: NFT_ENVIRONMENT,
-      extendEnv: false,
-      stdin: 'pipe',
-      stdout: 'pipe',
-      stderr: 'ignore',
-      buffer: false,
-      reject: false,
-      encoding: 'utf8',
-      cwd: '/',
-    });
-    this.#process = child as unknown as typeof this.#process;
+    const child = startInteractive(this.#options.nft);
+    this.#process = child;
     this.#commands = 0;
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (text: string) => {

@@ -58,7 +58,7 @@ function trustProblems(path: string, file: Stats): Problem[] {
 
 function readRegular(path: string): { bytes: Uint8Array; stats: Stats } {
   // O_NONBLOCK: a FIFO of that name must not hang the daemon
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_CLOEXEC);
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(descriptor);
     if (!stats.isFile()) throw new Error('not a regular file');

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { HostError, messageOf } from './host-error.ts';
 
@@ -29,7 +29,9 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-async function writeAtomically(path: string, directory: string, text: string): Promise<void> {
+/** Afterwards the file is either as it was or as asked, whatever happens meanwhile. */
+export async function writeFileAtomically(path: string, text: string): Promise<void> {
+  const directory = dirname(path);
   const temporary = `${path}.new`;
   let handle: FileHandle | null = null;
   try {
@@ -71,7 +73,7 @@ export async function openStateFiles(directory: string): Promise<StateFiles> {
     },
     async write(name, data) {
       try {
-        await writeAtomically(join(directory, `${name}.json`), directory, JSON.stringify({ version: VERSION, checksum: checksum(data), data }));
+        await writeFileAtomically(join(directory, `${name}.json`), JSON.stringify({ version: VERSION, checksum: checksum(data), data }));
       } catch (error) {
         throw new HostError('write state', `${name}: ${messageOf(error)}`, { cause: error });
       }

@@ -93,7 +93,7 @@ function excerpt(line: string, column: number, length: number, width: number): {
     used += columnsAt(cells, start);
   }
   const head = from + start > 0 ? '…' : '';
-  const tail = end < cells.length || from + line.length > caret + width * 2 + from ? '…' : '';
+  const tail = end < cells.length || line.length > caret + width * 2 ? '…' : '';
   const before = cells.slice(start, first).reduce((sum, { columns }) => sum + columns, head.length);
   const meant = cells.slice(first, end).reduce((sum, { columns, marked }) => sum + (marked ? columns : 0), 0);
   return {

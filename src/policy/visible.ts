@@ -21,7 +21,7 @@ export function visible(text: string): string {
 /** In double quotes for a message: whatever cannot be seen is escaped, long text is cut after `limit` characters. */
 export function quoted(text: string, limit = 60): string {
   // sliced first: the text may be a megabyte, and a character is at most two units
-  const characters = [...text.slice(0, limit * 2 + 2)];
+  const characters = Array.from(text.slice(0, limit * 2 + 2));
   const shown = characters.length > limit ? `${characters.slice(0, limit - 1).join('')}…` : characters.join('');
   return JSON.stringify(shown).replaceAll(DECEPTIVE, (character) =>
     character === ' ' ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,

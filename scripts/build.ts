@@ -1,0 +1,44 @@
+/**
+ * Builds dist/: the two programs, each one bundled file, and the Node they run on, so that they start from any directory and
+ * need nothing on the host. The launchers clear what could make Node load anything else.
+ */
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const lib = join(root, 'dist', 'lib');
+
+const launcher = (program: string) => `#!/bin/sh
+# found through links, started from anywhere
+here=$(dirname -- "$(readlink -f -- "$0")")
+unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE LD_PRELOAD LD_LIBRARY_PATH
+exec "$here/lib/node" --disable-warning=ExperimentalWarning "$here/lib/${program}.mjs" "$@"
+`;
+
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+mkdirSync(lib, { recursive: true });
+await build({
+  entryPoints: { netwalld: join(root, 'src/daemon/main.ts'), netwallctl: join(root, 'src/cli/main.ts') },
+  outdir: lib,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  chunkNames: 'chunk-[hash]',
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  minifySyntax: true,
+  legalComments: 'none',
+  // CommonJS dependencies call require for Node's own modules
+  banner: { js: "import { createRequire as nodeRequire } from 'node:module'; const require = nodeRequire(import.meta.url);" },
+  logLevel: 'warning',
+});
+copyFileSync(process.execPath, join(lib, 'node'));
+chmodSync(join(lib, 'node'), 0o755);
+for (const program of ['netwalld', 'netwallctl']) {
+  const path = join(root, 'dist', program);
+  writeFileSync(path, launcher(program));
+  chmodSync(path, 0o755);
+}

@@ -1,0 +1,120 @@
+/** The shape of `netwalld.yaml`, and every default and bound of it. Keys are written as in the file; `config.ts` renames them. */
+import { z } from 'zod';
+import type { Parsed } from '../net/address.ts';
+import { issueParams, scalarField, textField, withHints } from '../policy/field.ts';
+import { quoted } from '../policy/visible.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { parseEndpoint, parseNameServer } from './endpoint.ts';
+import { isNftKeyword } from './nft-keyword.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const duration = (least: number, most: number, description: string) =>
+  scalarField((item) => parseDuration(String(item), { least, most })).meta({ description: `${description} ${formatDuration(least)} to ${formatDuration(most)}.`, examples: ['30s'] });
+
+/** PATH_MAX without the final NUL. */
+const LONGEST_PATH = 4095;
+/** `sun_path` of unix(7) without the final NUL, less `/control.sock`. */
+const LONGEST_RUNTIME_DIR = 107 - '/control.sock'.length;
+
+/** Absolute, and one spelling for one place: no `.`, `..`, `//` or final slash, which would make equal paths look different. */
+function parsePath(text: string, longest: number): Parsed<string> {
+  const what = quoted(text);
+  if (!text.startsWith('/')) return { ok: false, fault: `${text === '' ? 'the path' : what} is not an absolute path`, hint: 'begin it with "/"' };
+  if (text === '/') return { ok: false, fault: '"/" is the root directory', hint: 'name a place of its own' };
+  if (/\p{C}/u.test(text)) return { ok: false, fault: `${what} has characters that cannot be seen` };
+  if (/\/(?:\.{1,2})?(?:\/|$)/.test(text)) return { ok: false, fault: `${what} is not a plain path`, hint: 'write it without ".", "..", "//" and a final "/"' };
+  return text.length > longest ? { ok: false, fault: `${what} has ${text.length} characters, the most is ${longest}` } : { ok: true, value: text };
+}
+const path = (description: string, longest = LONGEST_PATH) => textField((text) => parsePath(text, longest)).meta({ description, pattern: '^/' });
+
+function parseTable(text: string): Parsed<string> {
+  if (!/^[a-zA-Z][a-zA-Z0-9_]{0,31}$/.test(text)) {
+    return { ok: false, fault: `${quoted(text)} cannot name a table`, hint: 'use letters, digits and "_", at most 32 characters, the first a letter' };
+  }
+  return isNftKeyword(text) ? { ok: false, fault: `"${text}" is a word of nft's own language`, hint: 'choose another name' } : { ok: true, value: text };
+}
+
+/** At most three are asked by the system's resolver (resolv.conf(5)); more than a few only make failing slow. */
+const MOST_SERVERS = 16;
+
+const dns = withHints(
+  z
+    .strictObject({
+      servers: withHints(
+        z.array(textField(parseNameServer)).max(MOST_SERVERS).meta({
+          description: 'Whom to ask. Empty: those of /etc/resolv.conf, followed as it changes.',
+          examples: [['9.9.9.9', 'udp://[::1]:5353', 'tls://9.9.9.9#dns.quad9.net']],
+        }),
+        { kind: 'write a list: [9.9.9.9]' },
+      ).default([]),
+      timeout: duration(50, MINUTE, 'How long to wait for an answer.').default(2 * SECOND),
+      tries: z.int().min(1).max(10).default(3).meta({ description: 'How often to ask before giving up.' }),
+      min_ttl: duration(0, DAY, 'Shorter TTLs are treated as this.').default(5 * SECOND),
+      max_ttl: duration(SECOND, 7 * DAY, 'Longer TTLs are treated as this.').default(HOUR),
+      hold: duration(0, 7 * DAY, 'How long an address stays allowed after it was last in an answer.').default(10 * MINUTE),
+      max_stale: duration(MINUTE, 30 * DAY, 'How long addresses stay allowed while no name server answers.').default(DAY),
+    })
+    .superRefine(({ min_ttl: minTtl, max_ttl: maxTtl, hold, max_stale: maxStale }, context) => {
+      if (minTtl > maxTtl) {
+        const message = `"min_ttl" (${formatDuration(minTtl)}) is longer than "max_ttl" (${formatDuration(maxTtl)})`;
+        context.addIssue({ code: 'custom', path: ['min_ttl'], message, params: issueParams('lower the one or raise the other') });
+      }
+      if (hold > maxStale) {
+        const message = `"hold" (${formatDuration(hold)}) is longer than "max_stale" (${formatDuration(maxStale)})`;
+        context.addIssue({ code: 'custom', path: ['hold'], message, params: issueParams('lower the one or raise the other') });
+      }
+    }),
+  { missing: 'remove the key, or write its settings under it' },
+);
+
+const metrics = withHints(
+  z.strictObject({
+    listen: z.union([z.null(), textField(parseEndpoint)]).default(null).meta({ description: 'Where Prometheus can read metrics; null: on the control socket only.', examples: ['127.0.0.1:9477'] }),
+  }),
+  { missing: 'remove the key, or write "listen:" under it' },
+);
+
+const log = withHints(
+  z.strictObject({
+    level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info').meta({ description: 'What is less than this is not logged.' }),
+    format: z.enum(['json', 'pretty']).default('json').meta({ description: 'json: one object a line; pretty: for people.' }),
+  }),
+  { missing: 'remove the key, or write its settings under it' },
+);
+
+/** Keys that are known, but elsewhere. */
+const misplaced = new Map(
+  Object.entries({ dns: ['servers', 'timeout', 'tries', 'min_ttl', 'max_ttl', 'hold', 'max_stale'], metrics: ['listen'], log: ['level', 'format'] }).flatMap(
+    ([parent, keys]) => keys.map((key) => [key, `"${key}" belongs under "${parent}"`] as const),
+  ),
+);
+
+export const configDocument = withHints(
+  z
+    .strictObject({
+      policy_dirs: withHints(z.array(path('Where policy files are.')).min(1).meta({ description: 'Where policy files are, highest precedence first.' }), {
+        missing: 'name at least one directory, or remove the key',
+        kind: 'write a list: [/etc/netwall.d]',
+      })
+        .superRefine((paths, context) => {
+          const twice = paths.findIndex((one, index) => paths.indexOf(one) < index);
+          if (twice >= 0) context.addIssue({ code: 'custom', path: [twice], message: `${quoted(paths[twice] ?? '')} is listed twice`, params: issueParams('remove one of the two') });
+        })
+        .default(['/etc/netwall.d', '/run/netwall.d', '/usr/lib/netwall.d']),
+      state_dir: path('Last good policies, address book, history.').default('/var/lib/netwall'),
+      runtime_dir: path('Where control.sock is.', LONGEST_RUNTIME_DIR).default('/run/netwall'),
+      boot_file: path('What the early unit loads; must be on the root file system.').default('/etc/netwall/boot.nft'),
+      table: textField(parseTable).default('netwall').meta({ description: 'Name of the table in family inet.' }),
+      nft: path('The nft program; never looked up in PATH.').default('/usr/sbin/nft'),
+      reconcile_interval: duration(SECOND, DAY, 'How often everything is checked even when nothing was noticed.').default(30 * SECOND),
+      dns: dns.prefault({}),
+      metrics: metrics.prefault({}),
+      log: log.prefault({}),
+    })
+    .meta({ title: 'netwalld configuration' }),
+  { kind: 'write settings as "key: value"', misplaced },
+);

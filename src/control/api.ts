@@ -1,0 +1,69 @@
+/** The JSON of the control socket, version 1. What is here stays; keys may be added. */
+import type { Drift } from '../daemon/drift.ts';
+import type { Mode } from '../policy/policy.ts';
+
+export const API_VERSION = 'netwall/v1';
+export const VERSION = '0.1.0';
+
+export type NameReport = {
+  readonly name: string;
+  readonly state: 'resolved' | 'stale' | 'failed' | 'pending';
+  readonly addresses: readonly string[];
+  readonly guarded: readonly string[];
+  readonly expiresInSeconds: number | null;
+  readonly error: string | null;
+};
+
+export type ServiceReport = {
+  readonly service: string;
+  readonly mode: Mode;
+  readonly state: 'active' | 'pending' | 'stale' | 'rejected';
+  readonly source: { readonly file: string; readonly line: number };
+  readonly message: string | null;
+  readonly uids: readonly number[];
+  readonly gids: readonly number[];
+  /** Ids that names of this policy had before and that processes still run with; they are governed too. */
+  readonly formerIds: readonly number[];
+  readonly names: readonly NameReport[];
+  readonly counters: { readonly packets: number; readonly bytes: number; readonly deniedPackets: number };
+};
+
+export type StatusReport = {
+  readonly apiVersion: typeof API_VERSION;
+  readonly version: string;
+  readonly state: 'starting' | 'enforcing' | 'degraded';
+  /** Why it is degraded. */
+  readonly message: string | null;
+  readonly generation: number;
+  readonly services: readonly ServiceReport[];
+  readonly drift: { readonly open: readonly Drift[]; readonly repaired: number; readonly last: Drift | null };
+};
+
+export type ExplainReport = {
+  readonly verdict: 'allow' | 'refuse' | 'audit';
+  readonly service: string | null;
+  readonly rule: { readonly file: string; readonly line: number; readonly column: number } | null;
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly protocol: string;
+  readonly reason: string;
+  readonly suggestion: string | null;
+};
+
+export type ReloadReport = { readonly generation: number; readonly state: StatusReport['state']; readonly problems: readonly string[] };
+export type DiffReport = { readonly differences: readonly string[] };
+export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };
+export type ErrorReport = { readonly error: string };
+
+/** Exit codes of netwalld and netwallctl. */
+export const EXIT = {
+  ok: 0,
+  error: 1,
+  usage: 2,
+  differences: 3,
+  invalidPolicy: 4,
+  notReachable: 5,
+  refused: 6,
+  notPermitted: 7,
+  rolledBack: 8,
+} as const;

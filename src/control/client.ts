@@ -1,0 +1,44 @@
+/** The other end of the control socket. */
+import { request } from 'node:http';
+import type { ErrorReport } from './api.ts';
+
+/** The daemon could not be asked, or said no. `reason` decides the exit code. */
+export class ControlError extends Error {
+  readonly reason: 'not reachable' | 'not permitted' | 'failed' | 'invalid';
+
+  constructor(reason: ControlError['reason'], message: string) {
+    super(message);
+    this.name = 'ControlError';
+    this.reason = reason;
+  }
+}
+
+const TIMEOUT = 60_000;
+
+function unreachable(socketPath: string, error: NodeJS.ErrnoException): ControlError {
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new ControlError('not permitted', `no permission to use ${socketPath}: be root, or in group netwall to read`);
+  }
+  return new ControlError('not reachable', `netwalld does not answer on ${socketPath} (${error.code ?? error.message}): systemctl start netwalld`);
+}
+
+/** One question, one answer. Throws ControlError. */
+export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const question = request({ socketPath, path, method, timeout: TIMEOUT, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('error', (error) => reject(unreachable(socketPath, error)));
+      response.on('end', () => {
+        const status = response.statusCode ?? 0;
+        if (status === 200) return resolve(JSON.parse(text) as T);
+        const { error } = JSON.parse(text) as ErrorReport;
+        return reject(new ControlError(status === 403 ? 'not permitted' : status === 400 ? 'invalid' : 'failed', error));
+      });
+    });
+    question.on('timeout', () => question.destroy(new Error(`no answer within ${TIMEOUT} ms`)));
+    question.on('error', (error) => reject(unreachable(socketPath, error)));
+    question.end();
+  });
+}

@@ -1,0 +1,77 @@
+/**
+ * HTTP over the Unix socket. Root reads and writes, the group `netwall` reads: the file's mode decides who may connect, and a
+ * write is only taken from a process of root.
+ */
+import { chmodSync, chownSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { HostError, messageOf } from '../host/host-error.ts';
+import { peerUids } from '../host/peer.ts';
+import type { ErrorReport } from './api.ts';
+
+export type Answer = { readonly status: number; readonly body: unknown };
+export type Route = (query: URLSearchParams) => Promise<Answer> | Answer;
+
+export type Routes = {
+  readonly get: Readonly<Record<string, Route>>;
+  readonly post: Readonly<Record<string, Route>>;
+};
+
+const fault = (status: number, error: string): Answer => ({ status, body: { error } satisfies ErrorReport });
+
+async function isRoot(socket: Socket): Promise<boolean> {
+  const uids = await peerUids(socket);
+  return uids !== null && uids.every((uid) => uid === 0);
+}
+
+async function respond(routes: Routes, request: IncomingMessage, shared: boolean): Promise<Answer> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://netwall');
+  const method = request.method === 'POST' ? 'post' : 'get';
+  const route = Object.hasOwn(routes[method], pathname) ? routes[method][pathname] : undefined;
+  if (route === undefined) return fault(404, `no such resource: ${request.method} ${pathname}`);
+  if (method === 'post' && shared && !(await isRoot(request.socket))) return fault(403, 'only root may change anything');
+  try {
+    return await route(searchParams);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return fault(500, error.message);
+  }
+}
+
+function write(response: ServerResponse, { status, body }: Answer): void {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+/** `group`: the gid that may read; null: root alone. Throws HostError when the socket cannot be made. */
+export async function serveControl(path: string, group: number | null, routes: Routes): Promise<Server> {
+  const server = createServer((request, response) => {
+    request.resume(); // no request has a body
+    respond(routes, request, group !== null).then(
+      (answer) => write(response, answer),
+      (error: unknown) => {
+        write(response, fault(500, messageOf(error)));
+        throw error;
+      },
+    );
+  });
+  server.headersTimeout = 5000;
+  rmSync(path, { force: true }); // whoever left it is gone: the instance lock is ours
+  const mask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    if (group !== null) {
+      chownSync(path, 0, group);
+      chmodSync(path, 0o660);
+    }
+  } catch (error) {
+    throw new HostError('control socket', `${path}: ${messageOf(error)}`, { cause: error });
+  } finally {
+    process.umask(mask);
+  }
+  return server;
+}

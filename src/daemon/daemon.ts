@@ -1,0 +1,246 @@
+/** Puts the parts together and runs until told to stop: the reconciler in the middle, everything else tells it that something changed. */
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { release } from 'node:os';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Config } from '../config/config.ts';
+import { serveControl } from '../control/server.ts';
+import { readResolvConf } from '../dns/resolv-conf.ts';
+import type { NameServer } from '../config/endpoint.ts';
+import { openAccounts } from '../host/accounts.ts';
+import { HostError, messageOf } from '../host/host-error.ts';
+import { lockTable } from '../host/instance-lock.ts';
+import { openNft } from '../host/nft.ts';
+import { openPolicyFiles } from '../host/policy-files.ts';
+import { Resolver } from '../host/resolver.ts';
+import { openStateFiles, type StateFiles, writeFileAtomically } from '../host/state-files.ts';
+import { openNotify, watchdogInterval } from '../host/systemd.ts';
+import { openUpstream } from '../host/upstream.ts';
+import { watchDirectories } from '../host/watch.ts';
+import { type Address, parseAddress } from '../net/address.ts';
+import type { GoodVersion } from '../policy/policy-set.ts';
+import { type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
+import { bootScript } from '../ruleset/boot.ts';
+import { controlRoutes } from './control-routes.ts';
+import { DriftLog, driftSchema } from './drift.ts';
+import { Enforcer } from './enforcer.ts';
+import { nameFindings } from './report.ts';
+import { Reconciler } from './reconciler.ts';
+
+const RESOLV_CONF = '/etc/resolv.conf';
+/** Account databases: a new user is seen when they change, and by looking every so often (LDAP changes no file). */
+const ACCOUNT_FILES = new Set(['passwd', 'group']);
+const PENDING_LOOK_MILLISECONDS = 2000;
+/** How long state that changes often may lag behind on disk. */
+const SAVE_MILLISECONDS = 5000;
+const BOOT_FILE_MILLISECONDS = 200;
+
+const goodVersions = z.array(z.object({ name: z.string(), path: z.string(), hash: z.string(), text: z.string(), groups: z.string() }));
+
+/** Kernels from 6.12 on take a new timeout for an element that exists. */
+function renewsTimeouts(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 6 || (major === 6 && minor >= 12);
+}
+
+/** Runs a task some time after it was last asked for, once however often it was. */
+function deferred(milliseconds: number, task: () => Promise<void>): { soon: () => void; now: () => Promise<void> } {
+  let timer: NodeJS.Timeout | null = null;
+  let last = Promise.resolve();
+  const now = () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    last = last.then(task);
+    return last;
+  };
+  return {
+    soon: () => {
+      timer ??= setTimeout(() => void now(), milliseconds).unref();
+    },
+    now,
+  };
+}
+
+/** The system's nameservers, read anew when resolv.conf changes. */
+class Nameservers {
+  #servers: readonly NameServer[] = [];
+  #addresses: readonly Address[] = [];
+  #text: string | null = null;
+
+  /** Returns whether anything changed. Without a readable file, what was known stays. */
+  read(): boolean {
+    let text = '';
+    try {
+      text = readFileSync(RESOLV_CONF, 'utf8');
+    } catch {
+      if (this.#text !== null) return false;
+    }
+    if (text === this.#text) return false;
+    this.#text = text;
+    this.#servers = readResolvConf(text);
+    this.#addresses = this.#servers.flatMap(({ address }) => {
+      const parsed = parseAddress(address);
+      return parsed.ok ? [parsed.value] : [];
+    });
+    return true;
+  }
+
+  get servers(): readonly NameServer[] {
+    return this.#servers;
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#addresses;
+  }
+}
+
+async function readState<T>(state: StateFiles, name: string, schema: z.ZodType<T>, log: Logger): Promise<T | null> {
+  const { data, fault } = await state.read(name, schema);
+  if (fault !== null) log.warn({ fault }, 'state is unreadable and is begun anew');
+  return data;
+}
+
+export type DaemonOptions = { readonly config: Config; readonly log: Logger; readonly environment: NodeJS.ProcessEnv };
+
+export type Daemon = {
+  /** Resolves when the first run is over. */
+  readonly started: Promise<void>;
+  readonly reconciler: Reconciler;
+  reload(): void;
+  /** Stops; the wall stays. */
+  close(): Promise<void>;
+  /** Resolves once every listed domain has been asked for and the answers are enforced. */
+  settled(): Promise<void>;
+};
+
+/** Starts the daemon. Throws HostError when it cannot run at all: another one runs, a directory cannot be made. */
+export async function startDaemon({ config, log, environment }: DaemonOptions): Promise<Daemon> {
+  const lock = await lockTable(config.table);
+  try {
+    await mkdir(config.runtimeDir, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new HostError('runtime directory', `${config.runtimeDir}: ${messageOf(error)}`, { cause: error });
+  }
+  const state = await openStateFiles(config.stateDir);
+  const drift = new DriftLog();
+  drift.restore((await readState(state, 'history', z.array(driftSchema), log)) ?? []);
+  const good = new Map(((await readState(state, 'last-good', goodVersions, log)) ?? []).map((version: GoodVersion) => [version.name, version]));
+
+  const nameservers = new Nameservers();
+  nameservers.read();
+  const limits: BookLimits = { minTtl: config.dns.minTtl, maxTtl: config.dns.maxTtl, hold: config.dns.hold, maxStale: config.dns.maxStale };
+  const upstream = openUpstream({
+    servers: () => (config.dns.servers.length > 0 ? config.dns.servers : nameservers.servers),
+    timeout: config.dns.timeout,
+    tries: config.dns.tries,
+  });
+  let reconciler: Reconciler | null = null;
+  const resolver = new Resolver({ upstream, limits, onChange: () => reconciler?.trigger('names') });
+  resolver.load((await readState(state, 'addresses', savedBook, log)) ?? {});
+  const statusOf = (domain: string) => nameState(resolver.entry(domain), performance.now());
+
+  const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir });
+  const enforcer = new Enforcer({ nft, table: config.table, log, renewsTimeouts: renewsTimeouts(release()) });
+  const save = async (name: string, data: unknown) => {
+    try {
+      await state.write(name, data);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      log.error({ err: error.message }, 'state is not saved');
+    }
+  };
+  const savingBook = deferred(SAVE_MILLISECONDS, async () => {
+    await save('addresses', resolver.save());
+    await save('history', drift.history);
+  });
+  const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
+    if (reconciler === null || reconciler.state !== 'enforcing') return;
+    const text = bootScript(config.table, reconciler.unloaded ? [] : reconciler.rulesets);
+    try {
+      await mkdir(dirname(config.bootFile), { recursive: true });
+      await writeFileAtomically(config.bootFile, text);
+    } catch (error) {
+      log.error({ err: messageOf(error), file: config.bootFile }, 'the boot file is not written');
+    }
+  });
+  const accounts = openAccounts();
+  let generation = -1;
+  const running = (reconciler = new Reconciler({
+    config,
+    log,
+    files: openPolicyFiles(config.policyDirs),
+    accounts,
+    names: { want: (domains) => resolver.want(domains), addressesOf: (domain) => resolver.entry(domain).current },
+    nameservers: () => nameservers.addresses,
+    enforcer,
+    drift,
+    good,
+    saveGood: (versions) => state.write('last-good', [...versions.values()]),
+    onChange: () => {
+      drift.update('name', nameFindings(running.services, statusOf), new Date());
+      savingBook.soon();
+      if (enforcer.generation !== generation) boot.soon();
+      generation = enforcer.generation;
+    },
+  }));
+
+  const routes = controlRoutes({ reconciler: running, enforcer, drift, statusOf, addressesOf: (domain) => resolver.entry(domain).current, uidOf: (name) => accounts.id('user', name) });
+  const control = await serveControl(join(config.runtimeDir, 'control.sock'), await accounts.find('group', 'netwall'), routes);
+
+  const stops = [
+    watchDirectories(config.policyDirs, () => running.trigger('files')),
+    watchDirectories(['/etc'], () => running.trigger('accounts'), ACCOUNT_FILES),
+    every(1000, () => {
+      if (!nameservers.read()) return;
+      log.info({ nameservers: nameservers.servers.map(({ address }) => address) }, 'nameservers changed');
+      running.trigger('nameservers');
+      resolver.refresh();
+    }),
+    every(PENDING_LOOK_MILLISECONDS, () => {
+      if (accounts.missing()) running.trigger('accounts');
+    }),
+    every(config.reconcileInterval, () => running.trigger('interval')),
+  ];
+  const notify = openNotify(environment);
+  const watchdog = watchdogInterval(environment);
+  if (watchdog !== null) {
+    stops.push(
+      every(watchdog / 2, () => {
+        if (running.turns) void notify('WATCHDOG=1');
+      }),
+    );
+  }
+
+  const started = running.request('start').then(async () => {
+    if (running.state === 'enforcing') await notify(`READY=1\nSTATUS=Enforcing ${running.services.length} policies`);
+  });
+  return {
+    started,
+    reconciler: running,
+    reload: () => running.trigger('reload'),
+    async settled() {
+      await resolver.idle();
+      await running.request('names');
+      await boot.now();
+    },
+    async close() {
+      await notify('STOPPING=1');
+      for (const stop of stops) stop();
+      resolver.close();
+      await running.close();
+      control.close();
+      control.closeAllConnections();
+      await savingBook.now();
+      if (enforcer.generation > 0) await boot.now();
+      nft.close();
+      lock.close();
+    },
+  };
+}
+
+function every(milliseconds: number, task: () => void): () => void {
+  const timer = setInterval(task, milliseconds);
+  return () => clearInterval(timer);
+}

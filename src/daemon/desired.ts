@@ -1,0 +1,67 @@
+/** From inputs to what the kernel should hold. Pure, but for a memory of the last result, by which unchanged services cost nothing. */
+import type { Address } from '../net/address.ts';
+import type { ServiceEntry } from '../policy/policy-set.ts';
+import { type LinkedPolicy, listedNames } from '../policy/rule.ts';
+import type { Principals } from '../resolve/principals.ts';
+import { compileService, type CompileOptions, type PrincipalRuleset } from '../ruleset/compile.ts';
+import { blocked, confine, type Confinement } from '../ruleset/confinement.ts';
+
+export type ServiceState = {
+  readonly entry: ServiceEntry;
+  readonly principals: Principals;
+  readonly confinement: Confinement;
+  readonly rulesets: readonly PrincipalRuleset[];
+};
+
+export type DesiredInputs = {
+  readonly services: readonly ServiceEntry[];
+  /** One for each service. */
+  readonly principals: readonly Principals[];
+  readonly nameservers: readonly Address[];
+  /** Must return the same array while a domain's addresses are the same. */
+  readonly addressesOf: (domain: string) => readonly Address[];
+  readonly options: CompileOptions;
+};
+
+type Remembered = { readonly key: readonly unknown[]; readonly state: ServiceState };
+
+const same = (a: readonly unknown[], b: readonly unknown[]) => a.length === b.length && a.every((value, index) => value === b[index]);
+
+const names = new WeakMap<LinkedPolicy, readonly string[]>();
+/** Names of a policy, found once. */
+export function namesOf(linked: LinkedPolicy): readonly string[] {
+  let found = names.get(linked);
+  if (found === undefined) names.set(linked, (found = listedNames(linked)));
+  return found;
+}
+
+export class DesiredState {
+  #memory = new Map<string, Remembered>();
+
+  /** Services in order. A service that has not changed is the same object as the last time. */
+  compute({ services, principals, nameservers, addressesOf, options }: DesiredInputs): readonly ServiceState[] {
+    const next = new Map<string, Remembered>();
+    const states = services.map((entry, index) => {
+      const who = principals[index] ?? { ids: [], former: [], missing: [] };
+      const domains = entry.linked === null ? [] : namesOf(entry.linked);
+      const lists = domains.map(addressesOf);
+      const key = [entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
+      const id = `${entry.at.file} ${entry.service}`;
+      const before = this.#memory.get(id);
+      if (before !== undefined && same(before.key, key)) {
+        const { confinement, rulesets } = before.state;
+        const state = { entry, principals: who, confinement, rulesets };
+        next.set(id, { key, state });
+        return state;
+      }
+      const addresses = new Map(domains.map((domain, at) => [domain, lists[at] ?? []]));
+      const confinement =
+        entry.linked === null ? blocked(entry.service, entry.kind, who.ids) : confine(entry.linked, { ids: who.ids, nameservers, addresses });
+      const state = { entry, principals: who, confinement, rulesets: compileService(confinement, options) };
+      next.set(id, { key, state });
+      return state;
+    });
+    this.#memory = next;
+    return states;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Flows to an address that left DNS: their keys move to the drain sets, where the packet path keeps them while they are in use.
+ * What moves there is only what a policy still allows by name; once a policy no longer does, its flows are cut.
+ */
+import { parseAddress } from '../net/address.ts';
+import type { Confinement } from '../ruleset/confinement.ts';
+import { type ElementChanges } from '../ruleset/diff.ts';
+import { type Element, elementComment, elementId } from '../ruleset/element.ts';
+import { portsInClass, type ProtocolClass } from '../ruleset/protocol.ts';
+import { denyingRule } from '../ruleset/verdict.ts';
+import type { LiveSocket } from '../host/sockets.ts';
+import type { ServiceState } from './desired.ts';
+
+/** Seconds; the packet path renews it with the same figure (skeleton.ts). */
+const DRAIN_SECONDS = 300;
+
+type DrainKey = { readonly address: string; readonly protocol: ProtocolClass; readonly port: number };
+
+function readKey(key: string): DrainKey | null {
+  const [, address, protocol, port] = key.split(' . ');
+  if (address === undefined || (protocol !== 'tcp' && protocol !== 'udp') || port === undefined) return null;
+  return { address, protocol, port: Number(port) };
+}
+
+function drainElement({ set, key, comment }: Element): Element {
+  const [side, what = ''] = set.split('_');
+  return { set: `${side}_drain${what.at(-1)}`, key, mode: null, timeout: DRAIN_SECONDS, comment };
+}
+
+/** A departing element with a range of ports or none: one exact key for each live flow that it covers. */
+function liveKeys(element: Element, sockets: () => readonly LiveSocket[]): Element[] {
+  const [id, address, protocol, ports] = element.key.split(' . ');
+  const [first, last = first] = (ports ?? '0-65535').split('-');
+  return sockets()
+    .filter((socket) => socket.address === address && (protocol === '0-255' || socket.protocol === protocol))
+    .filter(({ port }) => Number(first) <= port && port <= Number(last))
+    .map((socket) => ({ ...element, set: element.set.replace(/_(net|proto)/, ''), key: `${id} . ${socket.address} . ${socket.protocol} . ${socket.port}` }));
+}
+
+/** True while some domain the policy allows still gives a drained key its reason. */
+function stillAllowed(confinement: Confinement, drain: Element): boolean {
+  const key = readKey(drain.key);
+  const remote = key === null ? null : parseAddress(key.address);
+  if (key === null || remote === null || !remote.ok || confinement.mode === 'block') return false;
+  const protocol = key.protocol === 'tcp' ? 6 : 17;
+  const packet = { uid: null, gid: null, remote: remote.value, protocol, remotePort: key.port, localPort: 0, direction: 'original', syn: false } as const;
+  if (denyingRule(confinement, packet) !== null) return false;
+  return confinement.allow.some(
+    (rule) =>
+      rule.target.kind === 'domain' &&
+      elementComment(rule.text) === drain.comment &&
+      rule.ports.some((match) => {
+        const ports = portsInClass(match, key.protocol);
+        return ports !== null && ports.first <= key.port && key.port <= ports.last;
+      }),
+  );
+}
+
+export class Drains {
+  /** By principal. The kernel may have forgotten some of them already. */
+  #draining = new Map<string, Map<string, Element>>();
+
+  /** Takes over what the kernel's drain sets hold, e.g. from an earlier run of the daemon. */
+  observe(elements: readonly Element[]): void {
+    this.#draining = new Map();
+    for (const element of elements) this.#remember(`${element.set.startsWith('group') ? 'group' : 'user'} ${element.key.split(' ', 1)[0]}`, element);
+  }
+
+  #remember(principal: string, element: Element): void {
+    const known = this.#draining.get(principal);
+    if (known === undefined) this.#draining.set(principal, new Map([[elementId(element), element]]));
+    else known.set(elementId(element), element);
+  }
+
+  /**
+   * What to change in the drain sets when services go from one state to the next, by principal.
+   * `sockets` is asked only when a key without an exact port leaves.
+   */
+  changes(before: readonly ServiceState[], after: readonly ServiceState[], sockets: () => readonly LiveSocket[]): ReadonlyMap<string, ElementChanges> {
+    const changes = new Map<string, ElementChanges>();
+    const old = new Map(before.flatMap(({ rulesets }) => rulesets).map((ruleset) => [ruleset.principal, ruleset]));
+    const governed = new Set<string>();
+    for (const { confinement, rulesets } of after) {
+      for (const ruleset of rulesets) {
+        governed.add(ruleset.principal);
+        if (old.get(ruleset.principal) === ruleset) continue;
+        const kept = new Set(ruleset.elements.map(elementId));
+        const left = (old.get(ruleset.principal)?.elements ?? []).filter((element) => element.timeout !== null && !kept.has(elementId(element)));
+        const exact = left.flatMap((element) => (/_(net|proto)/.test(element.set) ? liveKeys(element, sockets) : [element]));
+        const added = exact.map(drainElement).filter((drain) => stillAllowed(confinement, drain));
+        const removed = this.#expel(ruleset.principal, confinement);
+        for (const drain of added) this.#remember(ruleset.principal, drain);
+        if (added.length + removed.length > 0) changes.set(ruleset.principal, { added, removed });
+      }
+    }
+    for (const [principal, drains] of this.#draining) {
+      if (governed.has(principal)) continue;
+      changes.set(principal, { added: [], removed: [...drains.values()] });
+      this.#draining.delete(principal);
+    }
+    return changes;
+  }
+
+  #expel(principal: string, confinement: Confinement): Element[] {
+    const drains = this.#draining.get(principal);
+    const expelled = [...(drains?.values() ?? [])].filter((drain) => !stillAllowed(confinement, drain));
+    for (const drain of expelled) drains?.delete(elementId(drain));
+    return expelled;
+  }
+}

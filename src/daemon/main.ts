@@ -1,0 +1,88 @@
+/** netwalld: the command line of the daemon. */
+import { Command, CommanderError, Option } from 'commander';
+import { type Logger, pino, stdTimeFunctions } from 'pino';
+import pretty from 'pino-pretty';
+import type { Config } from '../config/config.ts';
+import { EXIT, VERSION } from '../control/api.ts';
+import { checkInstalled } from '../host/check-policies.ts';
+import { readConfigFile } from '../host/config-file.ts';
+import { HostError } from '../host/host-error.ts';
+import { formatProblem, hasErrors } from '../policy/problem.ts';
+import { startDaemon } from './daemon.ts';
+
+type Flags = { readonly config?: string; readonly check?: boolean; readonly once?: boolean; readonly logLevel?: Config['log']['level'] };
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const complain = (text: string) => process.stderr.write(`${text}\n`);
+
+function openLog({ level, format }: Config['log']): Logger {
+  const options = { level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } };
+  return format === 'pretty' ? pino(options, pretty({ colorize: process.stdout.isTTY, sync: true })) : pino(options);
+}
+
+function check(config: Config): number {
+  const { files, bad, set } = checkInstalled(config.policyDirs);
+  for (const { problems, text } of bad) for (const problem of problems) complain(formatProblem(problem, text));
+  if (bad.some(({ problems }) => hasErrors(problems))) return EXIT.invalidPolicy;
+  say(`${files} policy files, ${set.services.length} services: good`);
+  return EXIT.ok;
+}
+
+async function once(config: Config, log: Logger): Promise<number> {
+  const daemon = await startDaemon({ config, log, environment: {} });
+  await daemon.started;
+  await daemon.settled();
+  const { state, fault } = daemon.reconciler;
+  await daemon.close();
+  if (state === 'enforcing') return EXIT.ok;
+  complain(`error: ${fault ?? 'not enforced'}`);
+  return EXIT.error;
+}
+
+async function run(config: Config, log: Logger): Promise<number> {
+  const daemon = await startDaemon({ config, log, environment: process.env });
+  log.info({ version: VERSION, pid: process.pid, table: config.table }, 'netwalld started');
+  if (config.metrics.listen !== null) log.warn('metrics.listen is not available in this version and has no effect');
+  process.on('SIGHUP', () => daemon.reload());
+  const signal = await new Promise<string>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  await daemon.close();
+  log.info({ signal }, 'netwalld stopped; the wall stands');
+  return EXIT.ok;
+}
+
+async function main(flags: Flags): Promise<number> {
+  if (process.geteuid?.() !== 0 && flags.check !== true) {
+    complain('error: netwalld must run as root: it writes nftables');
+    return EXIT.notPermitted;
+  }
+  const { config, problems, valid } = readConfigFile(flags.config ?? null);
+  for (const problem of problems) complain(problem);
+  if (!valid) return EXIT.invalidPolicy;
+  if (flags.check === true) return check(config);
+  const log = openLog({ ...config.log, level: flags.logLevel ?? config.log.level });
+  return flags.once === true ? once(config, log) : run(config, log);
+}
+
+const program = new Command('netwalld')
+  .description('Confines what each service on this host may talk to, by the policies in /etc/netwall.d.')
+  .version(VERSION)
+  .option('--config <file>', 'configuration (default: /etc/netwall/netwalld.yaml, if it is there)')
+  .option('--check', 'validate configuration and policies, apply nothing; exit 4 when something is wrong')
+  .option('--once', 'apply once and exit; the rules stay')
+  .addOption(new Option('--log-level <level>', 'how much to log').choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal']))
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text) });
+
+try {
+  program.parse();
+  process.exitCode = await main(program.opts<Flags>());
+  process.exit();
+} catch (error) {
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+  if (!(error instanceof HostError)) throw error;
+  complain(`error: ${error.message}`);
+  process.exit(EXIT.error);
+}

@@ -1,0 +1,360 @@
+/**
+ * The loop: whatever happens only says that something changed, and every run works out anew, from all inputs, what the kernel
+ * should hold. So no event can be lost for good. The reconciler owns the state; nothing else writes to the kernel.
+ */
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import { type Accounts } from '../host/accounts.ts';
+import { HostError } from '../host/host-error.ts';
+import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy-files.ts';
+import { liveSockets } from '../host/sockets.ts';
+import type { Address } from '../net/address.ts';
+import { buildPolicySet, type GoodVersion, type PolicySet } from '../policy/policy-set.ts';
+import { resolvePrincipals } from '../resolve/principals.ts';
+import type { PrincipalRuleset } from '../ruleset/compile.ts';
+import { DesiredState, namesOf, type ServiceState } from './desired.ts';
+import { Drains } from './drains.ts';
+import type { DriftLog } from './drift.ts';
+import type { Applied, Enforcer } from './enforcer.ts';
+import { Identities } from './identities.ts';
+
+/** Why a run happens; several may be served by one. */
+export type Cause = 'start' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
+
+/** Names the reconciler wants resolved, and what became of them. */
+export type Names = {
+  want(domains: Iterable<string>): void;
+  /** The same array while the addresses are the same. */
+  addressesOf(domain: string): readonly Address[];
+};
+
+export type ReconcilerOptions = {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly files: PolicyFiles;
+  readonly accounts: Accounts;
+  readonly names: Names;
+  readonly nameservers: () => readonly Address[];
+  readonly enforcer: Enforcer;
+  readonly drift: DriftLog;
+  readonly good: ReadonlyMap<string, GoodVersion>;
+  /** Keeps the last good versions; throws HostError. */
+  readonly saveGood: (good: ReadonlyMap<string, GoodVersion>) => Promise<void>;
+  /** Called after every run that changed anything. */
+  readonly onChange: () => void;
+};
+
+export type ReconcilerState = 'starting' | 'enforcing' | 'degraded';
+
+/** Editors write in several steps: wait until a directory has been quiet that long. */
+const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
+  start: 0,
+  reload: 0,
+  files: 8,
+  accounts: 20,
+  names: 5,
+  nameservers: 20,
+  interval: 0,
+  retry: 0,
+};
+/** Longer than the longest nft may take. */
+const STUCK_MILLISECONDS = 60_000;
+const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #identities: Identities;
+  readonly #desired = new DesiredState();
+  readonly #drains = new Drains();
+  #good: ReadonlyMap<string, GoodVersion>;
+  #unsaved = false;
+  #scan: Scan = { files: [], unsettled: false, masked: [], failures: [] };
+  #set: PolicySet = { services: [], badFiles: [], good: new Map() };
+  #services: readonly ServiceState[] = [];
+  #failedServices: ReadonlyMap<string, string> = new Map();
+  #state: ReconcilerState = 'starting';
+  #fault: string | null = null;
+  #doubt = true;
+  #unloaded = false;
+  #failures = 0;
+
+  #causes = new Set<Cause>();
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #runningSince: number | null = null;
+  #waiters: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#good = options.good;
+    this.#identities = new Identities(options.accounts);
+  }
+
+  get state(): ReconcilerState {
+    return this.#state;
+  }
+
+  /** Why the state is degraded. */
+  get fault(): string | null {
+    return this.#fault;
+  }
+
+  get services(): readonly ServiceState[] {
+    return this.#services;
+  }
+
+  get policySet(): PolicySet {
+    return this.#set;
+  }
+
+  get scan(): Scan {
+    return this.#scan;
+  }
+
+  /** Services that nft refused as compiled, with its words. */
+  get failedServices(): ReadonlyMap<string, string> {
+    return this.#failedServices;
+  }
+
+  get rulesets(): readonly PrincipalRuleset[] {
+    return this.#services.flatMap(({ rulesets }) => rulesets);
+  }
+
+  /** Something changed: run soon. */
+  trigger(cause: Cause): void {
+    if (this.#closed || (this.#unloaded && cause !== 'reload')) return;
+    this.#causes.add(cause);
+    if (this.#running !== null) return;
+    this.#schedule(QUIET_MILLISECONDS[cause]);
+  }
+
+  /** Runs as soon as can be; resolves when a run that began after the call has ended. */
+  request(cause: Cause): Promise<void> {
+    this.#unloaded = false;
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.trigger(cause);
+    });
+  }
+
+  #schedule(milliseconds: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#running = this.#turn().finally(() => {
+        this.#running = null;
+        if (this.#causes.size > 0 && !this.#closed) this.#schedule(0);
+      });
+    }, milliseconds);
+  }
+
+  async #turn(): Promise<void> {
+    const causes = this.#causes;
+    this.#causes = new Set();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    const started = performance.now();
+    this.#runningSince = started;
+    try {
+      await this.#run(causes, started);
+      this.#failures = 0;
+      this.#state = 'enforcing';
+      this.#fault = null;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#fail(error);
+    } finally {
+      this.#runningSince = null;
+      for (const resolve of waiters) resolve();
+    }
+    this.#options.onChange();
+  }
+
+  /** The world failed us: look again from the beginning, after a while. What is in the kernel stays. */
+  #fail(error: HostError): void {
+    this.#doubt = true;
+    this.#failures += 1;
+    this.#state = 'degraded';
+    this.#fault = error.message;
+    const wait = Math.min(RETRY_MILLISECONDS.first * 2 ** (this.#failures - 1), RETRY_MILLISECONDS.most);
+    this.#options.log.error({ err: error.message, retryInMilliseconds: wait }, 'cannot enforce; what is in the kernel stays');
+    setTimeout(() => this.trigger('retry'), wait).unref();
+  }
+
+  async #run(causes: ReadonlySet<Cause>, started: number): Promise<void> {
+    const { drift, names } = this.#options;
+    const told = causes.has('start') || causes.has('reload');
+    this.#scan = this.#options.files.scan({ full: told || causes.has('interval'), settle: !told });
+    if (this.#scan.unsettled) setTimeout(() => this.trigger('files'), SETTLE_MILLISECONDS + 10).unref();
+    await this.#readPolicies(told || causes.has('accounts') || causes.has('interval'));
+    const before = this.#services;
+    const { services, idOf } = { services: this.#set.services, idOf: this.#options.accounts.id };
+    const moved = this.#identities.note(services);
+    if (causes.has('interval')) this.#identities.release();
+    names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));
+    const after = this.#desired.compute({
+      services,
+      principals: resolvePrincipals(services, idOf, this.#identities.former),
+      nameservers: this.#options.nameservers(),
+      addressesOf: (domain) => names.addressesOf(domain),
+      options: { addressTimeout: Math.ceil(this.#options.config.dns.maxStale / 1000) },
+    });
+    const rulesets = after.flatMap((service) => service.rulesets);
+    const deviations = await this.#look(causes, before);
+    const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets), causes.has('start'));
+    this.#services = after;
+    for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
+    if (deviations.length > 0) {
+      drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, performance.now() - started, new Date());
+    }
+    this.#report(causes, applied, deviations, started);
+    await this.#keepGood();
+  }
+
+  /** Which version of each file is in force, with the accounts that its names stand for. */
+  async #readPolicies(lookAgain: boolean): Promise<void> {
+    const { accounts, drift } = this.#options;
+    const wanted = { user: new Set<string>(), group: new Set<string>() };
+    for (const { parsed } of this.#scan.files) {
+      for (const { kind, subjects } of [...parsed.policies, ...parsed.salvage]) {
+        for (const { id } of subjects) if (typeof id === 'string') wanted[kind].add(id);
+      }
+    }
+    for (const { kind, subjects } of this.#set.services) {
+      for (const { id } of subjects) if (typeof id === 'string') wanted[kind].add(id);
+    }
+    await accounts.refresh(wanted, lookAgain);
+    this.#set = buildPolicySet(this.#scan.files, this.#good, accounts.id);
+    this.#unsaved ||= !sameVersions(this.#good, this.#set.good);
+    this.#good = this.#set.good;
+    const errors = this.#set.badFiles.flatMap(({ problems }) => problems.filter(({ severity }) => severity === 'error'));
+    drift.update(
+      'file',
+      [
+        ...errors.map(({ at, message }) => ({ service: this.#serviceOf(at.file), detail: `${at.file}:${at.line}:${at.column}: ${message}` })),
+        ...this.#scan.failures.map((detail) => ({ service: null, detail })),
+      ],
+      new Date(),
+    );
+  }
+
+  #serviceOf(path: string): string | null {
+    return this.#set.services.find(({ at, problems }) => at.file === path || problems.some((problem) => problem.at.file === path))?.service ?? null;
+  }
+
+  /** Looks at the kernel where there is reason to; returns how it deviates from what was applied. */
+  async #look(causes: ReadonlySet<Cause>, before: readonly ServiceState[]): Promise<readonly string[]> {
+    if (!this.#doubt && !causes.has('interval') && !causes.has('reload')) return [];
+    const { deviations, drains } = await this.#options.enforcer.observe(before.flatMap(({ rulesets }) => rulesets));
+    this.#drains.observe(drains);
+    const first = this.#state === 'starting';
+    this.#doubt = false;
+    return first || this.#failures > 0 ? [] : deviations;
+  }
+
+  async #apply(rulesets: readonly PrincipalRuleset[], drains: ReturnType<Drains['changes']>, first: boolean): Promise<Applied> {
+    const { enforcer } = this.#options;
+    try {
+      const applied = await enforcer.apply(rulesets, drains);
+      this.#failedServices = new Map([...this.#failedServices, ...applied.failed]);
+      return applied;
+    } catch (error) {
+      if (!(error instanceof HostError) || !error.refused || first) throw error;
+      // somebody changed the table under us: start from what it holds
+      const { drains: seen } = await enforcer.observe(rulesets);
+      this.#drains.observe(seen);
+      return enforcer.apply(rulesets, new Map());
+    }
+  }
+
+  #report(causes: ReadonlySet<Cause>, applied: Applied, deviations: readonly string[], started: number): void {
+    const { log, enforcer } = this.#options;
+    const milliseconds = Math.round((performance.now() - started) * 10) / 10;
+    const what = {
+      generation: enforcer.generation,
+      causes: [...causes],
+      added: applied.added,
+      removed: applied.removed,
+      transactions: applied.transactions,
+      milliseconds,
+      ...(deviations.length > 0 ? { repaired: deviations } : {}),
+    };
+    if (applied.transactions > 0 || causes.has('start')) log.info(what, 'enforced');
+    else log.debug(what, 'nothing to change');
+  }
+
+  async #keepGood(): Promise<void> {
+    if (!this.#unsaved) return;
+    try {
+      await this.#options.saveGood(this.#good);
+      this.#unsaved = false;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#options.log.error({ err: error.message }, 'last good policies are not saved');
+    }
+  }
+
+  /** How the kernel differs from the files, without changing anything. Throws HostError. */
+  async difference(): Promise<readonly string[]> {
+    return this.#alone(() => this.#options.enforcer.compare(this.rulesets));
+  }
+
+  /** Keeps runs away while something else asks the kernel. */
+  async #alone<T>(task: () => Promise<T>): Promise<T> {
+    await this.settled();
+    const result = task();
+    this.#running = result.then(
+      () => {},
+      () => {},
+    );
+    try {
+      return await result;
+    } finally {
+      this.#running = null;
+      if (this.#causes.size > 0 && !this.#closed) this.#schedule(0);
+    }
+  }
+
+  /** False when a run has been under way for far too long: the sign of life that the watchdog waits for. */
+  get turns(): boolean {
+    return this.#runningSince === null || performance.now() - this.#runningSince < STUCK_MILLISECONDS;
+  }
+
+  /** Resolves when no run is under way. */
+  async settled(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  /** Takes the wall down, until `reload` or the next start. */
+  async unload(): Promise<void> {
+    this.#unloaded = true;
+    this.#causes.clear();
+    await this.#alone(() => this.#options.enforcer.unload());
+    this.#doubt = true;
+    this.#services = [];
+    this.#options.onChange();
+  }
+
+  get unloaded(): boolean {
+    return this.#unloaded;
+  }
+
+  /** No further runs; waits for the one under way. The wall stays as it is. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.settled();
+  }
+}
+
+function sameVersions(a: ReadonlyMap<string, GoodVersion>, b: ReadonlyMap<string, GoodVersion>): boolean {
+  return (
+    a.size === b.size &&
+    [...a].every(([name, version]) => {
+      const other = b.get(name);
+      return other !== undefined && other.hash === version.hash && other.path === version.path && other.groups === version.groups;
+    })
+  );
+}
+

@@ -1,0 +1,55 @@
+/** Validates policy files without a daemon and without privilege: the same reading and the same rules, nothing applied. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { isPolicyFileName } from '../policy/dropins.ts';
+import { parsePolicyFile } from '../policy/parse.ts';
+import { type BadFile, buildPolicySet, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
+import { HostError, messageOf } from './host-error.ts';
+import { openPolicyFiles } from './policy-files.ts';
+
+export type Checked = { readonly set: PolicySet; readonly files: number; readonly bad: readonly BadFile[] };
+
+function candidate(path: string): PolicyFile {
+  const absolute = resolve(path);
+  try {
+    const bytes = readFileSync(absolute);
+    return { name: basename(absolute), path: absolute, hash: '', text: bytes.toString('utf8'), parsed: parsePolicyFile(absolute, bytes), refusals: [] };
+  } catch (error) {
+    throw new HostError('check', messageOf(error), { cause: error });
+  }
+}
+
+function expand(path: string): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+    return readdirSync(path)
+      .filter(isPolicyFileName)
+      .sort()
+      .map((name) => join(path, name));
+  } catch (error) {
+    throw new HostError('check', messageOf(error), { cause: error });
+  }
+}
+
+/** The files in effect in these directories, owners and modes included. */
+export function checkInstalled(directories: readonly string[]): Checked {
+  const { files } = openPolicyFiles(directories).scan({ full: true, settle: false });
+  const set = buildPolicySet(files, new Map(), () => null);
+  return { set, files: files.length, bad: set.badFiles };
+}
+
+/**
+ * Files that are not installed yet, as if they were: each takes the place of an installed one of the same name, so that groups
+ * and principals of the others count. Their owner does not matter here. Throws HostError when one cannot be read.
+ */
+export function checkCandidates(paths: readonly string[], directories: readonly string[]): Checked {
+  const candidates = paths.flatMap(expand).map(candidate);
+  const names = new Set(candidates.map(({ name }) => name));
+  const installed = openPolicyFiles(directories)
+    .scan({ full: true, settle: false })
+    .files.filter(({ name }) => !names.has(name));
+  // what is installed goes first: it is the newcomer that is at fault
+  const set = buildPolicySet([...installed, ...candidates], new Map(), () => null);
+  const own = new Set(candidates.map(({ path }) => path));
+  return { set, files: candidates.length, bad: set.badFiles.filter(({ path }) => own.has(path)) };
+}

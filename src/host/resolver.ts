@@ -1,0 +1,148 @@
+/** Keeps the addresses of listed domains current: one timer, a bounded number of questions under way. */
+import type { RecordType } from '../dns/message.ts';
+import { type BookEntry, type BookLimits, dueOf, expire, learn, loadEntry, nextExpiry, saveEntry, type SavedBook, UNKNOWN } from '../resolve/address-book.ts';
+import { DueQueue } from '../resolve/due-queue.ts';
+import type { Upstream } from './upstream.ts';
+
+export type ResolverOptions = {
+  readonly upstream: Upstream;
+  readonly limits: BookLimits;
+  /** A domain's addresses, or what is known about them, changed. */
+  readonly onChange: (domain: string) => void;
+};
+
+/** A start-up with 10,000 domains should take seconds, and not more sockets than a process may have. */
+const MAX_UNDER_WAY = 200;
+const RECORD_TYPES: readonly RecordType[] = ['A', 'AAAA'];
+const LONGEST_SLEEP = 60_000;
+
+export class Resolver {
+  readonly #options: ResolverOptions;
+  readonly #book = new Map<string, BookEntry>();
+  readonly #queue = new DueQueue();
+  readonly #underWay = new Set<string>();
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: ResolverOptions) {
+    this.#options = options;
+  }
+
+  /** The domains to follow from now on. New ones are asked for at once, others are forgotten. */
+  want(domains: Iterable<string>): void {
+    const wanted = new Set(domains);
+    for (const domain of this.#book.keys()) {
+      if (wanted.has(domain)) continue;
+      this.#book.delete(domain);
+      this.#queue.delete(domain);
+    }
+    for (const domain of wanted) {
+      if (this.#book.has(domain) && this.#queue.has(domain)) continue;
+      if (!this.#book.has(domain)) this.#book.set(domain, UNKNOWN);
+      this.#queue.set(domain, 0);
+    }
+    this.#turn();
+  }
+
+  entry(domain: string): BookEntry {
+    return this.#book.get(domain) ?? UNKNOWN;
+  }
+
+  /** Asks for everything again, e.g. because the nameservers changed. */
+  refresh(): void {
+    for (const domain of this.#book.keys()) this.#queue.set(domain, 0);
+    this.#turn();
+  }
+
+  /** Resolves once nothing is under way and every wanted domain has been asked for. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#settle();
+    });
+  }
+
+  #settle(): void {
+    if (this.#underWay.size > 0 || [...this.#book.values()].some((entry) => dueOf(entry) === null)) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #turn(): void {
+    if (this.#closed) return;
+    const now = performance.now();
+    for (;;) {
+      const next = this.#queue.peek();
+      if (next === null || next.due > now || this.#underWay.size >= MAX_UNDER_WAY) break;
+      this.#queue.set(next.key, Number.POSITIVE_INFINITY);
+      this.#expire(next.key, now);
+      const entry = this.entry(next.key);
+      const asked = RECORD_TYPES.filter((type) => (dueOf(entry, type) ?? 0) <= now || entry.lookUps[type] === null);
+      if (asked.length === 0 || this.#underWay.has(next.key)) this.#plan(next.key);
+      else void this.#ask(next.key, asked);
+    }
+    this.#sleep(now);
+    this.#settle();
+  }
+
+  #sleep(now: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const next = this.#queue.peek();
+    if (next === null || this.#underWay.size >= MAX_UNDER_WAY || next.due === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.#turn(), Math.min(Math.max(next.due - now, 1), LONGEST_SLEEP));
+  }
+
+  async #ask(domain: string, types: readonly RecordType[]): Promise<void> {
+    this.#underWay.add(domain);
+    await Promise.all(
+      types.map(async (type) => {
+        const outcome = await this.#options.upstream(domain, type);
+        const before = this.#book.get(domain);
+        if (before === undefined || this.#closed) return;
+        const after = learn(before, type, outcome, performance.now(), this.#options.limits, Math.random());
+        this.#book.set(domain, after);
+        const said = (entry: BookEntry) => `${entry.lookUps[type]?.outcome} ${entry.lookUps[type]?.error}`;
+        if (after.current !== before.current || said(after) !== said(before)) this.#options.onChange(domain);
+      }),
+    );
+    this.#underWay.delete(domain);
+    if (this.#book.has(domain)) this.#plan(domain);
+    this.#turn();
+  }
+
+  #expire(domain: string, now: number): void {
+    const before = this.entry(domain);
+    const after = expire(before, now, this.#options.limits);
+    if (after === before) return;
+    this.#book.set(domain, after);
+    this.#options.onChange(domain);
+  }
+
+  /** Next time for a domain: to be asked for, or to lose an address. */
+  #plan(domain: string): void {
+    if (this.#underWay.has(domain)) return;
+    const entry = this.entry(domain);
+    const due = dueOf(entry) ?? 0;
+    const expiry = nextExpiry(entry, this.#options.limits) ?? Number.POSITIVE_INFINITY;
+    this.#queue.set(domain, Math.min(due, expiry));
+  }
+
+  /** What an earlier run knew. */
+  load(saved: SavedBook): void {
+    const offset = Date.now() - performance.now();
+    for (const [domain, addresses] of Object.entries(saved)) {
+      const entry = loadEntry(addresses, performance.now(), offset, this.#options.limits);
+      if (entry.current.length > 0) this.#book.set(domain, entry);
+    }
+  }
+
+  save(): SavedBook {
+    const offset = Date.now() - performance.now();
+    return Object.fromEntries([...this.#book].filter(([, entry]) => entry.current.length > 0).map(([domain, entry]) => [domain, saveEntry(entry, offset)]));
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Source text to YAML documents. The lexer is driven by hand, so that a file that is too deep, too long or has too many
+ * documents is given up where it becomes so, before anything recursive sees it.
+ */
+import { Composer, CST, type Document, Lexer, Parser, type YAMLError } from 'yaml';
+import type { Problem } from './problem.ts';
+import { problemIn, type SourceText } from './source-text.ts';
+import { type Tree, treeOf } from './yaml-tree.ts';
+import { quoted, visible } from './visible.ts';
+
+/** Of collections in collections; a policy has six levels. */
+const MAX_DEPTH = 32;
+const MAX_DOCUMENTS = 1000;
+/** Lexical tokens. A MiB of list items, one address each, has 330,000. */
+const MAX_TOKENS = 400_000;
+/** Of one document: the first mistakes are the ones made, the others follow from them. */
+const MAX_SYNTAX_PROBLEMS = 5;
+
+/** `failsafe`: all scalars stay text, and mean what `yaml-tree.ts` says. Repeated keys are found there, in linear time. */
+const OPTIONS = { version: '1.2', schema: 'failsafe', strict: true, uniqueKeys: false, merge: false, prettyErrors: false, logLevel: 'silent' } as const;
+
+/** `sound`: nothing is wrong with it as YAML. Otherwise the tree is what could be made out, for salvage. */
+export type YamlDocument = { readonly tree: Tree; readonly sound: boolean };
+
+export type YamlSource = { readonly documents: readonly YamlDocument[]; readonly problems: readonly Problem[] };
+
+/** The documents that say anything; those without any content are left out. Never throws. */
+export function readYaml(source: SourceText): YamlSource {
+  const { tokens, problems } = tokenize(source);
+  const documents: YamlDocument[] = [];
+  for (const document of compose(tokens, source, problems)) {
+    const { tree, sound, problems: found } = treeOf(document, source);
+    const syntax = syntaxProblems(document, source, found.length > 0);
+    problems.push(...syntax, ...found);
+    if (tree === null || isEmpty(tree)) continue;
+    documents.push({ tree, sound: sound && syntax.length === 0 });
+  }
+  return { documents, problems };
+}
+
+function isEmpty(tree: Tree): boolean {
+  return tree.kind === 'scalar' && tree.value === null && tree.start === tree.end;
+}
+
+function tokenize(source: SourceText): { tokens: CST.Token[]; problems: Problem[] } {
+  const parser = new Parser();
+  const tokens: CST.Token[] = [];
+  const problems: Problem[] = [];
+  let lexemes = 0;
+  let documents = 0;
+  let previous = '';
+  const refuse = (offset: number, message: string, hint: string, length = 1) => problems.push(problemIn(source, offset, length, message, hint));
+  for (const lexeme of new Lexer().lex(source.text)) {
+    const { offset } = parser;
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'document') documents += 1;
+      if (token.type === 'directive') refuse(token.offset, 'YAML directives are not allowed', 'remove the line', token.source.length);
+      else tokens.push(token);
+    }
+    // what follows this mark is the text of a scalar, whatever it looks like
+    if (previous !== CST.SCALAR && CST.tokenType(lexeme) === 'tag') {
+      refuse(offset, `the YAML tag ${quoted(lexeme)} is not allowed`, 'quote the text if the "!" is meant, otherwise remove the tag', lexeme.length);
+    }
+    previous = lexeme;
+    lexemes += 1;
+    if (parser.stack.length > MAX_DEPTH) refuse(offset, `nested deeper than ${MAX_DEPTH} levels`, 'a policy needs six');
+    else if (documents > MAX_DOCUMENTS) refuse(offset, `more than ${MAX_DOCUMENTS} documents`, 'split it into several files');
+    else if (lexemes > MAX_TOKENS) refuse(offset, 'the file has too many values', 'split it into several files');
+    else continue;
+    break;
+  }
+  // closes what is still open, so that a file given up in the middle can be salvaged up to there
+  tokens.push(...parser.end());
+  return { tokens, problems };
+}
+
+function compose(tokens: readonly CST.Token[], source: SourceText, problems: Problem[]): Document.Parsed[] {
+  const documents: Document.Parsed[] = [];
+  try {
+    for (const document of new Composer(OPTIONS).compose(tokens, true, source.text.length)) documents.push(document);
+  } catch (error) {
+    // the library is not known to throw; a file it cannot read is a bad file, not the end of the daemon
+    problems.push(problemIn(source, 0, 1, `not readable as YAML: ${error instanceof Error ? error.message : String(error)}`));
+  }
+  return documents;
+}
+
+/** What to do about the mistakes that are made most. */
+const HINTS: Partial<Record<YAMLError['code'], string>> = {
+  BAD_SCALAR_START: 'quote the text, for example "@internal"',
+  TAB_AS_INDENT: 'indent with spaces',
+  BLOCK_AS_IMPLICIT_KEY: 'put the value on a line of its own, or quote a text that holds ": "',
+  BAD_INDENT: 'indent it like its siblings',
+};
+
+function syntaxProblems({ errors, warnings }: Document.Parsed, source: SourceText, refused: boolean): Problem[] {
+  // what is refused elsewhere in clearer words: tags always, aliases mostly
+  const own = new Set<YAMLError['code']>(['TAG_RESOLVE_FAILED', 'BAD_COLLECTION_TYPE', ...(refused ? (['BAD_ALIAS'] as const) : [])]);
+  const offsets = new Set<number>();
+  const problems: Problem[] = [];
+  for (const { code, message, pos } of [...errors, ...warnings].toSorted((a, b) => a.pos[0] - b.pos[0])) {
+    const [start, end] = pos;
+    if (own.has(code) || offsets.has(start)) continue;
+    offsets.add(start);
+    const text = visible(message);
+    const shown = text.length > 120 ? `${text.slice(0, 119)}…` : text;
+    problems.push(problemIn(source, start, end - start, `not valid YAML: ${shown}`, HINTS[code]));
+    if (problems.length === MAX_SYNTAX_PROBLEMS) break;
+  }
+  return problems;
+}
