@@ -15,8 +15,8 @@ const STATE_COLOURS: Readonly<Record<string, Colour>> = {
 };
 const coloured = (paint: Paint, state: string) => paint(STATE_COLOURS[state] ?? 'dim', state);
 
-function who({ uids, gids, formerIds }: ServiceReport): string {
-  const ids = [...uids.map((id) => `uid ${id}`), ...gids.map((id) => `gid ${id}`), ...formerIds.map((id) => `(${id})`)];
+function who({ uids, gids }: ServiceReport): string {
+  const ids = [...uids.map((id) => `uid ${id}`), ...gids.map((id) => `gid ${id}`)];
   return ids.length > 3 ? `${ids.slice(0, 3).join(' ')} …` : ids.join(' ') || '–';
 }
 

@@ -22,8 +22,6 @@ export type ServiceReport = {
   readonly message: string | null;
   readonly uids: readonly number[];
   readonly gids: readonly number[];
-  /** Ids that names of this policy had before and that processes still run with; they are governed too. */
-  readonly formerIds: readonly number[];
   readonly names: readonly NameReport[];
   readonly counters: { readonly packets: number; readonly bytes: number; readonly deniedPackets: number };
 };

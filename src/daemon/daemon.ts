@@ -181,7 +181,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     onChange: () => {
       drift.update('name', nameFindings(running.services, statusOf), new Date());
       savingBook.soon();
-      if (enforcer.generation !== generation) boot.soon();
+      if (generation === -1 || enforcer.generation !== generation) boot.soon();
       generation = enforcer.generation;
     },
   }));

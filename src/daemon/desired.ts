@@ -42,7 +42,7 @@ export class DesiredState {
   compute({ services, principals, nameservers, addressesOf, options }: DesiredInputs): readonly ServiceState[] {
     const next = new Map<string, Remembered>();
     const states = services.map((entry, index) => {
-      const who = principals[index] ?? { ids: [], former: [], missing: [] };
+      const who = principals[index] ?? { ids: [], missing: [] };
       const domains = entry.linked === null ? [] : namesOf(entry.linked);
       const lists = domains.map(addressesOf);
       const key = [entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];

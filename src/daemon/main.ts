@@ -45,8 +45,9 @@ async function run(config: Config, log: Logger): Promise<number> {
   if (config.metrics.listen !== null) log.warn('metrics.listen is not available in this version and has no effect');
   process.on('SIGHUP', () => daemon.reload());
   const signal = await new Promise<string>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    // not once(): signal-exit, which execa brings, ends the process when it finds no listener left beside its own
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
   });
   await daemon.close();
   log.info({ signal }, 'netwalld stopped; the wall stands');

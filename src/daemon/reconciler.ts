@@ -63,7 +63,7 @@ const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #identities: Identities;
+  readonly #identities = new Identities();
   readonly #desired = new DesiredState();
   readonly #drains = new Drains();
   #good: ReadonlyMap<string, GoodVersion>;
@@ -88,7 +88,6 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#good = options.good;
-    this.#identities = new Identities(options.accounts);
   }
 
   get state(): ReconcilerState {
@@ -189,13 +188,13 @@ export class Reconciler {
     if (this.#scan.unsettled) setTimeout(() => this.trigger('files'), SETTLE_MILLISECONDS + 10).unref();
     await this.#readPolicies(told || causes.has('accounts') || causes.has('interval'));
     const before = this.#services;
-    const { services, idOf } = { services: this.#set.services, idOf: this.#options.accounts.id };
-    const moved = this.#identities.note(services);
-    if (causes.has('interval')) this.#identities.release();
+    const { services } = this.#set;
+    const idOf = this.#options.accounts.id;
+    const moved = this.#identities.note(services, idOf);
     names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));
     const after = this.#desired.compute({
       services,
-      principals: resolvePrincipals(services, idOf, this.#identities.former),
+      principals: resolvePrincipals(services, idOf),
       nameservers: this.#options.nameservers(),
       addressesOf: (domain) => names.addressesOf(domain),
       options: { addressTimeout: Math.ceil(this.#options.config.dns.maxStale / 1000) },

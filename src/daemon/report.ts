@@ -64,15 +64,13 @@ function sum(service: ServiceState, counters: ReadonlyMap<string, Counter>): Ser
 
 export function serviceReport(service: ServiceState, statusOf: NameStatusOf, counters: ReadonlyMap<string, Counter>, failure?: string): ServiceReport {
   const { entry, principals, confinement } = service;
-  const current = principals.ids.filter((id) => !principals.former.includes(id));
   return {
     service: entry.service,
     mode: confinement.mode,
     ...stateOf(service, failure),
     source: { file: entry.at.file, line: entry.at.line },
-    uids: entry.kind === 'user' ? current : [],
-    gids: entry.kind === 'group' ? current : [],
-    formerIds: principals.former,
+    uids: entry.kind === 'user' ? principals.ids : [],
+    gids: entry.kind === 'group' ? principals.ids : [],
     names: nameReports(service, statusOf),
     counters: sum(service, counters),
   };

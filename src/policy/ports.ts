@@ -16,7 +16,7 @@ const WELL_KNOWN: ReadonlyMap<string, string> = new Map([
   ['mysql', '3306'], ['postgres', '5432'], ['postgresql', '5432'], ['redis', '6379'],
 ]);
 
-const RULE = 'write a port as 443, 8000-8010, 53/udp, any/udp, icmp or any';
+export const PORTS_RULE = 'write a port as 443, 8000-8010, 53/udp, any/udp, icmp or any';
 
 /** Reads one item. A number is one that was written in plain decimal, as `yaml-tree.ts` sees to. Never throws. */
 export function parsePorts(item: string | number): Parsed<PortMatch> {
@@ -26,7 +26,7 @@ export function parsePorts(item: string | number): Parsed<PortMatch> {
   const { fault, instead, hint } = portsFault(text);
   // a guess is only suggested once it has been seen to be accepted
   if (instead !== undefined && readPorts(instead) !== null) return { ok: false, fault, hint: `did you mean ${instead}?` };
-  return { ok: false, fault, hint: hint ?? RULE };
+  return { ok: false, fault, hint: hint ?? PORTS_RULE };
 }
 
 function readPorts(text: string): PortMatch | null {

@@ -9,12 +9,9 @@ export function keysAt(schema: z.ZodType, path: Path): string[] {
   return [...schemasAt(schema, path)].flatMap((found) => (found instanceof z.ZodObject ? Object.keys(found.shape) : []));
 }
 
+/** Of several schemas, the outermost that gives a hint of a kind gives it. */
 export function hintsAt(schema: z.ZodType, path: Path): FieldHints {
-  for (const found of schemasAt(schema, path)) {
-    const hints = hintsFor(found);
-    if (hints !== undefined) return hints;
-  }
-  return {};
+  return Object.assign({}, ...Array.from(schemasAt(schema, path), hintsFor).toReversed());
 }
 
 /** The schemas a value at that path may have, what wraps them first. */

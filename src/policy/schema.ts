@@ -7,7 +7,7 @@ import type { Parsed } from '../net/address.ts';
 import { type DestinationValue, NAME, parseDestination, parseMember, parseSource } from './destination.ts';
 import { issueParams, oneOrMany, scalarField, textField, withHints } from './field.ts';
 import type { DnsMode } from './policy.ts';
-import { EVERY_PORT, parsePorts } from './ports.ts';
+import { EVERY_PORT, parsePorts, PORTS_RULE } from './ports.ts';
 import { parseSubject } from './subject.ts';
 import { quoted } from './visible.ts';
 
@@ -45,7 +45,7 @@ const match = withHints(
 );
 
 const ports = withHints(
-  oneOrMany(scalarField(parsePorts)).meta({
+  oneOrMany(withHints(scalarField(parsePorts), { kind: PORTS_RULE })).meta({
     description: 'A bare number is tcp; 8000-8010, 53/udp, any/udp, icmp; any is every protocol.',
     examples: [443, [443, '8000-8010/tcp', '53/udp']],
   }),
@@ -53,7 +53,7 @@ const ports = withHints(
 );
 
 const destinations = (read: (item: string | number) => Parsed<DestinationValue>, description: string) =>
-  oneOrMany(scalarField(read)).meta({ description, examples: ['api.github.com', ['10.0.0.0/8', '@internal']] });
+  oneOrMany(withHints(scalarField(read), { kind: 'write a domain, an address, a CIDR block or "@group"' })).meta({ description, examples: ['api.github.com', ['10.0.0.0/8', '@internal']] });
 
 const to = withHints(destinations(parseDestination, 'Domains, addresses, CIDR blocks, "@groups", one or many.'), {
   missing: 'write "to:" with domains, addresses, CIDR blocks or "@groups"',
@@ -112,6 +112,8 @@ const dns = z
   })
   .meta({ description: 'How the service resolves names.' });
 
+const BEGINNING = 'a policy begins with "service: NAME"';
+
 /** Keys that are known, but elsewhere. */
 const misplaced = new Map([
   ['user', '"user" belongs under "match"'],
@@ -126,7 +128,7 @@ const misplaced = new Map([
 export const policyDocument = withHints(
   z
     .strictObject({
-      service: name.meta({ description: 'Name of the policy, unique on the host.', examples: ['webapp'] }),
+      service: withHints(name.meta({ description: 'Name of the policy, unique on the host.', examples: ['webapp'] }), { missing: BEGINNING }),
       match,
       mode: mode.default('enforce'),
       dns: dns.default(DEFAULT_DNS),
@@ -134,7 +136,7 @@ export const policyDocument = withHints(
       ingress: ingress.prefault({}),
     })
     .meta({ title: 'netwall policy' }),
-  { missing: 'a policy begins with "service: NAME"', kind: 'a policy begins with "service: NAME"', misplaced },
+  { kind: BEGINNING, misplaced },
 );
 
 const members = withHints(destinations(parseMember, 'Addresses, CIDR blocks and domains, one or many.'), {

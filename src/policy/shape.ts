@@ -76,7 +76,8 @@ class Finding {
     const hints = hintsAt(this.#schema, path);
     if (tree === null) return this.#missing(path, hints.missing);
     const kinds = [...new Set(expected.map((kind) => KINDS[kind] ?? kind))];
-    const hint = hints.kind ?? (tree.kind === 'scalar' && tree.start >= tree.end ? hints.missing : scalarHint(tree, expected));
+    const isEmpty = tree.kind === 'scalar' && tree.start >= tree.end;
+    const hint = (isEmpty ? hints.missing : undefined) ?? hints.kind ?? scalarHint(tree, expected);
     return this.#onValue(path, `expected ${listed(kinds)}, found ${described(tree)}`, hint);
   }
 

@@ -17,7 +17,16 @@ const MAX_TOKENS = 400_000;
 const MAX_SYNTAX_PROBLEMS = 5;
 
 /** `failsafe`: all scalars stay text, and mean what `yaml-tree.ts` says. Repeated keys are found there, in linear time. */
-const OPTIONS = { version: '1.2', schema: 'failsafe', strict: true, uniqueKeys: false, merge: false, prettyErrors: false, logLevel: 'silent' } as const;
+const OPTIONS = {
+  version: '1.2',
+  schema: 'failsafe',
+  resolveKnownTags: false,
+  strict: true,
+  uniqueKeys: false,
+  merge: false,
+  prettyErrors: false,
+  logLevel: 'silent',
+} as const;
 
 /** `sound`: nothing is wrong with it as YAML. Otherwise the tree is what could be made out, for salvage. */
 export type YamlDocument = { readonly tree: Tree; readonly sound: boolean };

@@ -19,6 +19,7 @@ export function parseDomainPattern(text: string): Parsed<DomainPattern> {
   const pattern = readPattern(text);
   if (pattern !== null) return { ok: true, value: pattern };
   const { fault, instead, hint } = patternFault(text);
+  // a guess is only suggested once it has been seen to be accepted
   if (instead !== undefined && instead !== text && readPattern(instead) !== null) return { ok: false, fault, hint: `did you mean ${spelled(instead)}?` };
   return hint === undefined ? { ok: false, fault } : { ok: false, fault, hint };
 }
@@ -73,12 +74,11 @@ function patternFault(text: string): Fault {
   return text.includes('*') ? wildcardFault(what, text) : nameFault(what, text);
 }
 
-/** DNS has ASCII names only; which one a browser would ask for (UTS 46) is known, but only the administrator knows the meant one. */
+/** DNS has ASCII names only. Which one browsers would ask for (UTS 46) is known; whether it is meant is for a person to say. */
 function internationalFault(what: string, text: string): Fault {
-  const fault = `${what} is not in ASCII`;
   const wildcard = text.startsWith('*.') ? '*.' : '';
-  const url = URL.parse(`http://${text.slice(wildcard.length)}`);
-  return { fault, hint: 'write the name in its "xn--" form', ...(url === null ? {} : { instead: wildcard + url.hostname }) };
+  const ascii = wildcard + (URL.parse(`http://${text.slice(wildcard.length)}`)?.hostname ?? '');
+  return { fault: `${what} is not in ASCII`, hint: readPattern(ascii) === null ? 'write the name in its "xn--" form' : `its ASCII form is ${spelled(ascii)}` };
 }
 
 function wildcardFault(what: string, text: string): Fault {

@@ -131,8 +131,10 @@ test.serial('after SIGKILL it starts again, and an edit made meanwhile is enforc
 });
 
 test.serial('the boot file says what is enforced, in numbers only', async (t) => {
-  const boot = await world().host.read('/etc/netwall/boot.nft');
-  t.regex(boot, /91\.200\.0\.0/);
+  const boot = await until('the boot file says so', async () => {
+    const text = await world().host.read('/etc/netwall/boot.nft');
+    return text.includes('91.200.0.0') && text;
+  });
   t.regex(boot, /20001/);
   t.is((await world().exec('/usr/sbin/nft', ['--check', '-f', '/etc/netwall/boot.nft'])).exitCode, 0);
 });
