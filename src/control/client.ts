@@ -32,7 +32,9 @@ export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string)
       response.on('error', (error) => reject(unreachable(socketPath, error)));
       response.on('end', () => {
         const status = response.statusCode ?? 0;
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
         if (status === 200) return resolve(JSON.parse(text) as T);
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
         const { error } = JSON.parse(text) as ErrorReport;
         return reject(new ControlError(status === 403 ? 'not permitted' : status === 400 ? 'invalid' : 'failed', error));
       });

@@ -24,7 +24,7 @@ export function controlRoutes({ reconciler, enforcer, drift, statusOf, addresses
     get: {
       '/v1/status': async () => {
         const counters = reconciler.state === 'starting' || reconciler.unloaded ? new Map() : await enforcer.counters();
-        return ok(statusReport(reconciler, enforcer.generation, drift, statusOf, counters));
+        return ok(statusReport(reconciler, enforcer, drift, statusOf, counters));
       },
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),

@@ -3,7 +3,7 @@
  * own transactions until somebody doubts it (`observe`).
  */
 import type { Logger } from 'pino';
-import { HostError, messageOf } from '../host/host-error.ts';
+import { HostError } from '../host/host-error.ts';
 import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalName } from '../ruleset/compile.ts';
 import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
@@ -19,8 +19,6 @@ export type Applied = {
   readonly removed: number;
   readonly transactions: number;
   readonly rebuilt: boolean;
-  /** Services with a principal that nft refused to take as compiled; those principals are blocked. */
-  readonly failed: ReadonlyMap<string, string>;
 };
 
 /** What an observation found different from what was there last, in words; empty: nothing. */
@@ -64,6 +62,8 @@ export class Enforcer {
   /** The table as this nft prints it when it is as we wrote it. */
   #skeleton: string;
   #generation = 0;
+  /** By principal: nft's words on rulesets it did not take. */
+  readonly #failed = new Map<string, { readonly service: string; readonly reason: string }>();
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
@@ -73,6 +73,11 @@ export class Enforcer {
   /** Goes up with every transaction that changed enforcement. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Services with a principal whose ruleset nft refused; such principals are blocked. */
+  get failed(): ReadonlyMap<string, string> {
+    return new Map([...this.#failed.values()].map(({ service, reason }) => [service, reason]));
   }
 
   async #commit(transaction: Transaction): Promise<void> {
@@ -145,7 +150,7 @@ export class Enforcer {
   async #gateCounters(desired: readonly PrincipalRuleset[]): Promise<ReadonlyMap<string, Counter> | undefined> {
     const changing = desired.some(({ principal, gate }) => {
       const held = this.#held.get(principal)?.gate ?? [];
-      return held.length > 0 && held.some((old) => gate.some(({ set, mode }) => set === old.set && mode !== old.mode));
+      return held.some((old) => gate.some(({ set, mode }) => set === old.set && mode !== old.mode));
     });
     if (!changing) return undefined;
     return this.counters();
@@ -170,8 +175,14 @@ export class Enforcer {
   }
 
   #settle({ completes, releases }: Step): void {
-    for (const ruleset of completes) this.#held.set(ruleset.principal, { gate: ruleset.gate, elements: ruleset.elements, ruleset });
-    for (const principal of releases) this.#held.delete(principal);
+    for (const ruleset of completes) {
+      this.#held.set(ruleset.principal, { gate: ruleset.gate, elements: ruleset.elements, ruleset });
+      this.#failed.delete(ruleset.principal);
+    }
+    for (const principal of releases) {
+      this.#held.delete(principal);
+      this.#failed.delete(principal);
+    }
   }
 
   /** Shuts a principal whose ruleset nft does not take: what cannot be enforced as written lets nothing through. */
@@ -184,40 +195,38 @@ export class Enforcer {
       { do: 'remove', elements: held },
       { do: 'add', elements: gate },
     ]);
-    this.#held.set(ruleset.principal, { gate, elements: this.#held.get(ruleset.principal)?.elements ?? [], ruleset: null });
+    // remembered as if it were applied: it is tried again when it changes, or when the kernel is looked at
+    this.#held.set(ruleset.principal, { gate, elements: this.#held.get(ruleset.principal)?.elements ?? [], ruleset });
   }
 
-  async #applyStep(step: Step, input: { drains: ReadonlyMap<string, ElementChanges> }, failed: Map<string, string>): Promise<void> {
-    try {
-      await this.#commit(step.transaction);
-      this.#settle(step);
-    } catch (error) {
-      if (!(error instanceof HostError) || !error.refused || step.completes.length === 0) throw error;
-      // one bad policy never takes the others down: each by itself, and who cannot be done is shut
-      for (const ruleset of step.completes) {
-        const alone = planSteps({ held: this.#held, desired: [ruleset], drains: input.drains, rebuild: false }).filter(({ completes }) => completes.length > 0);
-        try {
-          for (const part of alone) await this.#commit(part.transaction);
-          this.#settle({ transaction: [], completes: [ruleset], releases: [] });
-        } catch (single) {
-          if (!(single instanceof HostError) || !single.refused) throw single;
-          failed.set(ruleset.service, messageOf(single));
-          this.#options.log.error({ service: ruleset.service, principal: ruleset.principal, err: messageOf(single) }, 'nft refuses this ruleset; blocked');
-          await this.#block(ruleset);
-        }
+  /** One bad policy never takes the others down: each principal by itself, and who cannot be done is shut. */
+  async #applyOneByOne(step: Step, drains: ReadonlyMap<string, ElementChanges>): Promise<void> {
+    if (step.transaction.some((operation) => operation.do === 'rebuild')) await this.#commit([{ do: 'rebuild' }]);
+    for (const ruleset of step.completes) {
+      const alone = planSteps({ held: this.#held, desired: [ruleset], drains, rebuild: false }).filter(({ completes }) => completes.length > 0);
+      try {
+        for (const { transaction } of alone) await this.#commit(transaction);
+        this.#settle({ transaction: [], completes: [ruleset], releases: [] });
+      } catch (error) {
+        if (!(error instanceof HostError) || !error.refused) throw error;
+        const { service, principal } = ruleset;
+        this.#options.log.error({ service, principal, err: error.message }, 'nft refuses this ruleset; blocked');
+        await this.#block(ruleset);
+        this.#failed.set(principal, { service, reason: error.message });
       }
     }
   }
 
   /**
    * Makes the kernel hold what is desired. Principals that are not desired lose what they have.
-   * Throws HostError when the kernel cannot be written; what was applied until then stands, and the next call goes on from there.
+   * `oneByOne`: where nft refuses a transaction, its principals are tried each by itself. Throws HostError when the kernel cannot
+   * be written; what was applied until then stands, and the next call goes on from there.
    */
-  async apply(desired: readonly PrincipalRuleset[], drains: ReadonlyMap<string, ElementChanges>): Promise<Applied> {
+  async apply(desired: readonly PrincipalRuleset[], drains: ReadonlyMap<string, ElementChanges>, oneByOne: boolean): Promise<Applied> {
     const changed = desired.filter((ruleset) => this.#held.get(ruleset.principal)?.ruleset !== ruleset || drains.has(ruleset.principal));
     const wanted = new Set(desired.map(({ principal }) => principal));
     const leaving = [...this.#held.keys()].some((principal) => !wanted.has(principal));
-    const nothing: Applied = { added: 0, removed: 0, transactions: 0, rebuilt: false, failed: new Map() };
+    const nothing: Applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
     if (changed.length === 0 && !leaving && !this.#rebuild) return nothing;
     const rebuilt = this.#rebuild;
     const counters = rebuilt ? undefined : await this.#gateCounters(changed);
@@ -225,19 +234,24 @@ export class Enforcer {
     const planned = new Set(changed.map(({ principal }) => principal));
     const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)));
     const steps = planSteps({ held, desired: changed, drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
-    const failed = new Map<string, string>();
     for (const step of steps) {
-      await this.#applyStep(step, { drains }, failed);
+      try {
+        await this.#commit(step.transaction);
+        this.#settle(step);
+      } catch (error) {
+        if (!oneByOne || !(error instanceof HostError) || !error.refused || step.completes.length === 0) throw error;
+        await this.#applyOneByOne(step, drains);
+      }
       this.#rebuild = false;
     }
     for (const ruleset of changed) {
       const known = this.#held.get(ruleset.principal);
-      if (known !== undefined && !failed.has(ruleset.service)) this.#held.set(ruleset.principal, { ...known, ruleset });
+      if (known !== undefined) this.#held.set(ruleset.principal, { ...known, ruleset });
     }
     if (rebuilt) await this.#learnSkeleton();
     const operations = steps.flatMap(({ transaction }) => transaction);
     const count = (what: 'add' | 'remove') => operations.reduce((sum, operation) => sum + (operation.do === what ? operation.elements.length : 0), 0);
-    return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt, failed };
+    return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt };
   }
 
   /** Another nft may print the same table in other words (protocol names without /etc/protocols, a later version): its words count. */

@@ -71,7 +71,6 @@ export class Reconciler {
   #scan: Scan = { files: [], unsettled: false, masked: [], failures: [] };
   #set: PolicySet = { services: [], badFiles: [], good: new Map() };
   #services: readonly ServiceState[] = [];
-  #failedServices: ReadonlyMap<string, string> = new Map();
   #state: ReconcilerState = 'starting';
   #fault: string | null = null;
   #doubt = true;
@@ -109,11 +108,6 @@ export class Reconciler {
 
   get scan(): Scan {
     return this.#scan;
-  }
-
-  /** Services that nft refused as compiled, with its words. */
-  get failedServices(): ReadonlyMap<string, string> {
-    return this.#failedServices;
   }
 
   get rulesets(): readonly PrincipalRuleset[] {
@@ -201,7 +195,7 @@ export class Reconciler {
     });
     const rulesets = after.flatMap((service) => service.rulesets);
     const deviations = await this.#look(causes, before);
-    const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets), causes.has('start'));
+    const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets));
     this.#services = after;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
     if (deviations.length > 0) {
@@ -252,18 +246,15 @@ export class Reconciler {
     return first || this.#failures > 0 ? [] : deviations;
   }
 
-  async #apply(rulesets: readonly PrincipalRuleset[], drains: ReturnType<Drains['changes']>, first: boolean): Promise<Applied> {
+  async #apply(rulesets: readonly PrincipalRuleset[], drains: ReturnType<Drains['changes']>): Promise<Applied> {
     const { enforcer } = this.#options;
     try {
-      const applied = await enforcer.apply(rulesets, drains);
-      this.#failedServices = new Map([...this.#failedServices, ...applied.failed]);
-      return applied;
+      return await enforcer.apply(rulesets, drains, false);
     } catch (error) {
-      if (!(error instanceof HostError) || !error.refused || first) throw error;
-      // somebody changed the table under us: start from what it holds
-      const { drains: seen } = await enforcer.observe(rulesets);
-      this.#drains.observe(seen);
-      return enforcer.apply(rulesets, new Map());
+      if (!(error instanceof HostError) || !error.refused) throw error;
+      // either somebody changed the table under us, or nft does not take some policy: start from what the kernel holds
+      await enforcer.observe(rulesets);
+      return enforcer.apply(rulesets, drains, true);
     }
   }
 

@@ -6,6 +6,7 @@ import type { Confinement } from '../ruleset/confinement.ts';
 import type { Counter } from '../ruleset/element.ts';
 import { namesOf, type ServiceState } from './desired.ts';
 import type { DriftLog, Finding } from './drift.ts';
+import type { Enforcer } from './enforcer.ts';
 import type { Reconciler } from './reconciler.ts';
 
 /** What the resolver knows of a name. */
@@ -76,14 +77,15 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
   };
 }
 
-export function statusReport(reconciler: Reconciler, generation: number, drift: DriftLog, statusOf: NameStatusOf, counters: ReadonlyMap<string, Counter>): StatusReport {
+export function statusReport(reconciler: Reconciler, enforcer: Enforcer, drift: DriftLog, statusOf: NameStatusOf, counters: ReadonlyMap<string, Counter>): StatusReport {
+  const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
     version: VERSION,
     state: reconciler.state,
     message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.fault,
     generation,
-    services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, reconciler.failedServices.get(service.entry.service))),
+    services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
   };
 }

@@ -17,7 +17,7 @@ const NOT_FOUND = 2;
 
 export type Accounts = {
   /** The id of a name as last seen; null: no such account, or not asked for yet. */
-  id(kind: PrincipalKind, name: string): number | null;
+  readonly id: (kind: PrincipalKind, name: string) => number | null;
   /**
    * Looks names up: those never asked for, or, with `again`, all of them. Resolves to whether any answer changed.
    * Where NSS fails, what was known stays; the message is in `error`.

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../config/config.ts';
 import { formatProblem, hasErrors } from '../policy/problem.ts';
-import { HostError, messageOf } from './host-error.ts';
+import { errorCode, HostError, messageOf } from './host-error.ts';
 
 export const CONFIG_FILE = '/etc/netwall/netwalld.yaml';
 
@@ -14,7 +14,7 @@ export function readConfigFile(path: string | null): ReadConfig {
   try {
     bytes = readFileSync(path ?? CONFIG_FILE);
   } catch (error) {
-    if (path === null && (error as NodeJS.ErrnoException).code === 'ENOENT') return { config: DEFAULT_CONFIG, problems: [], valid: true };
+    if (path === null && errorCode(error) === 'ENOENT') return { config: DEFAULT_CONFIG, problems: [], valid: true };
     throw new HostError('configuration', messageOf(error), { cause: error });
   }
   const { config, problems } = parseConfig(path ?? CONFIG_FILE, bytes);

@@ -8,6 +8,9 @@ import type { NameServer } from '../config/endpoint.ts';
 /** Datagrams that are no answer to our question; past this somebody is guessing. */
 const MAX_IGNORED = 64;
 
+/** What an exchange can end with; over a stream nothing is truncated. */
+export type Outcome = Exclude<Answer, { kind: 'truncated' | 'ignored' }>;
+
 /** Settles once, then closes. */
 function within<T>(milliseconds: number, start: (resolve: (value: T) => void, reject: (error: Error) => void) => () => void): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -27,7 +30,7 @@ function within<T>(milliseconds: number, start: (resolve: (value: T) => void, re
 }
 
 /** A socket of its own for each question, on a random port, connected: the kernel then drops what comes from elsewhere. */
-export function askUdp(server: NameServer, query: Query, timeout: number): Promise<Answer> {
+export function askUdp(server: NameServer, query: Query, timeout: number): Promise<Outcome | { readonly kind: 'truncated' }> {
   return within(timeout, (resolve, reject) => {
     const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4');
     let ignored = 0;
@@ -57,7 +60,7 @@ function open(server: NameServer): Socket {
 }
 
 /** TCP and TLS: two octets of length before each message (RFC 1035 §4.2.2). */
-export function askStream(server: NameServer, query: Query, timeout: number): Promise<Answer> {
+export function askStream(server: NameServer, query: Query, timeout: number): Promise<Outcome> {
   return within(timeout, (resolve, reject) => {
     const socket = open(server);
     let received = Buffer.alloc(0);

@@ -16,6 +16,11 @@ export class HostError extends Error {
   }
 }
 
+/** The code of a system error, e.g. ENOENT; null for anything else. */
+export function errorCode(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
+
 /** The message of anything that was thrown, for a log or an answer. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

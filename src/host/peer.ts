@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { execa } from 'execa';
 
 function inodeOf(socket: Socket): string | null {
+  // oxlint-disable-next-line no-underscore-dangle -- the only way to the descriptor of a pipe
   const handle = (socket as Socket & { _handle?: { fd?: number } | null })._handle;
   if (handle?.fd === undefined || handle.fd < 0) return null;
   return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${handle.fd}`))?.[1] ?? null;

@@ -9,7 +9,7 @@ import { effectiveFiles, isPolicyFileName } from '../policy/dropins.ts';
 import { MAX_FILE_SIZE, parsePolicyFile } from '../policy/parse.ts';
 import type { PolicyFile } from '../policy/policy-set.ts';
 import type { Problem } from '../policy/problem.ts';
-import { messageOf } from './host-error.ts';
+import { errorCode, messageOf } from './host-error.ts';
 
 /**
  * A file that is gone, or empty, is believed only after it stayed so: editors move the old file away before they write the
@@ -35,7 +35,7 @@ export type PolicyFiles = {
   scan(options: { readonly full: boolean; readonly settle: boolean }): Scan;
 };
 
-const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+const isMissing = (error: unknown) => errorCode(error) === 'ENOENT';
 /** Owned by root, writable by nobody else. */
 const isTrusted = ({ uid, mode }: Stats) => uid === 0 && (mode & 0o022) === 0;
 

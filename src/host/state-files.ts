@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { HostError, messageOf } from './host-error.ts';
+import { errorCode, HostError, messageOf } from './host-error.ts';
 
 const VERSION = 1;
 const envelope = z.object({ version: z.literal(VERSION), checksum: z.string(), data: z.unknown() });
@@ -66,7 +66,7 @@ export async function openStateFiles(directory: string): Promise<StateFiles> {
         if (checksum(data) !== expected) throw new Error('checksum does not match');
         return { data: schema.parse(data), fault: null };
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { data: null, fault: null };
+        if (errorCode(error) === 'ENOENT') return { data: null, fault: null };
         const fault = error instanceof z.ZodError ? 'not of a form this version knows' : messageOf(error);
         return { data: null, fault: `${path}: ${fault}` };
       }

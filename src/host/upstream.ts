@@ -1,12 +1,10 @@
 /** Asks the upstream servers: several tries, the servers that answer first, TCP where UDP is too small. */
 import { randomInt } from 'node:crypto';
-import { type Answer, askFor, type RecordType } from '../dns/message.ts';
+import { askFor, type RecordType } from '../dns/message.ts';
 import type { NameServer } from '../config/endpoint.ts';
 import { serverText } from '../dns/server.ts';
-import { askStream, askUdp } from './exchange.ts';
+import { askStream, askUdp, type Outcome } from './exchange.ts';
 import { messageOf } from './host-error.ts';
-
-export type Outcome = Exclude<Answer, { kind: 'truncated' | 'ignored' }>;
 
 export type UpstreamOptions = {
   readonly servers: () => readonly NameServer[];
@@ -22,10 +20,9 @@ export type Upstream = (domain: string, type: RecordType) => Promise<Outcome>;
 
 async function askOnce(server: NameServer, domain: string, type: RecordType, timeout: number): Promise<Outcome> {
   const query = askFor(domain, type, (below) => randomInt(below));
-  if (server.transport === 'tls') return (await askStream(server, query, timeout)) as Outcome;
+  if (server.transport === 'tls') return askStream(server, query, timeout);
   const answer = await askUdp(server, query, timeout);
-  if (answer.kind === 'truncated') return (await askStream(server, query, timeout)) as Outcome;
-  return answer as Outcome;
+  return answer.kind === 'truncated' ? askStream(server, query, timeout) : answer;
 }
 
 export function openUpstream({ servers, timeout, tries }: UpstreamOptions): Upstream {

@@ -8,7 +8,7 @@ import { problemIn, type SourceText } from './source-text.ts';
 import { type Tree, treeOf } from './yaml-tree.ts';
 import { quoted, visible } from './visible.ts';
 
-/** Of collections in collections; a policy has six levels. */
+/** Of values in values; a policy has seven levels. */
 const MAX_DEPTH = 32;
 const MAX_DOCUMENTS = 1000;
 /** Lexical tokens. A MiB of list items, one address each, has 330,000. */
@@ -35,29 +35,33 @@ export type YamlSource = { readonly documents: readonly YamlDocument[]; readonly
 
 /** The documents that say anything; those without any content are left out. Never throws. */
 export function readYaml(source: SourceText): YamlSource {
-  const { tokens, problems } = tokenize(source);
-  const documents: YamlDocument[] = [];
-  for (const document of compose(tokens, source, problems)) {
-    const { tree, sound, problems: found } = treeOf(document, source);
-    const syntax = syntaxProblems(document, source, found.length > 0);
-    problems.push(...syntax, ...found);
-    if (tree === null || isEmpty(tree)) continue;
-    documents.push({ tree, sound: sound && syntax.length === 0 });
-  }
-  return { documents, problems };
+  const { tokens, complete, problems } = tokenize(source);
+  const composed = compose(tokens, source);
+  const parts = composed.documents.map((document) => readDocument(document, source));
+  const documents = parts.flatMap(({ tree, problems }) => (tree === null || isEmpty(tree) ? [] : [{ tree, sound: complete && problems.length === 0 }]));
+  // what else is wrong with a file that was given up is mostly that it was
+  return { documents, problems: complete ? [...problems, ...composed.problems, ...parts.flatMap(({ problems }) => problems)] : problems };
+}
+
+function readDocument(document: Document.Parsed, source: SourceText): { tree: Tree | null; problems: readonly Problem[] } {
+  const { tree, problems } = treeOf(document, source);
+  const syntax = syntaxProblems(document, source, problems.length > 0);
+  // what the tree lacks is mostly a consequence of the syntax
+  return { tree, problems: syntax.length > 0 ? syntax : problems };
 }
 
 function isEmpty(tree: Tree): boolean {
   return tree.kind === 'scalar' && tree.value === null && tree.start === tree.end;
 }
 
-function tokenize(source: SourceText): { tokens: CST.Token[]; problems: Problem[] } {
+function tokenize(source: SourceText): { tokens: CST.Token[]; complete: boolean; problems: Problem[] } {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   const problems: Problem[] = [];
   let lexemes = 0;
   let documents = 0;
   let previous = '';
+  let complete = true;
   const refuse = (offset: number, message: string, hint: string, length = 1) => problems.push(problemIn(source, offset, length, message, hint));
   for (const lexeme of new Lexer().lex(source.text)) {
     const { offset } = parser;
@@ -72,35 +76,43 @@ function tokenize(source: SourceText): { tokens: CST.Token[]; problems: Problem[
     }
     previous = lexeme;
     lexemes += 1;
-    if (parser.stack.length > MAX_DEPTH) refuse(offset, `nested deeper than ${MAX_DEPTH} levels`, 'a policy needs six');
+    // the bottom of the stack is the document
+    if (parser.stack.length - 1 > MAX_DEPTH) refuse(offset, `nested deeper than ${MAX_DEPTH} levels`, 'a policy needs seven');
     else if (documents > MAX_DOCUMENTS) refuse(offset, `more than ${MAX_DOCUMENTS} documents`, 'split it into several files');
     else if (lexemes > MAX_TOKENS) refuse(offset, 'the file has too many values', 'split it into several files');
     else continue;
+    complete = false;
     break;
   }
   // closes what is still open, so that a file given up in the middle can be salvaged up to there
   tokens.push(...parser.end());
-  return { tokens, problems };
+  return { tokens, complete, problems };
 }
 
-function compose(tokens: readonly CST.Token[], source: SourceText, problems: Problem[]): Document.Parsed[] {
-  const documents: Document.Parsed[] = [];
+function compose(tokens: readonly CST.Token[], source: SourceText): { documents: Document.Parsed[]; problems: Problem[] } {
   try {
-    for (const document of new Composer(OPTIONS).compose(tokens, true, source.text.length)) documents.push(document);
+    return { documents: [...new Composer(OPTIONS).compose(tokens, true, source.text.length)], problems: [] };
   } catch (error) {
     // the library is not known to throw; a file it cannot read is a bad file, not the end of the daemon
-    problems.push(problemIn(source, 0, 1, `not readable as YAML: ${error instanceof Error ? error.message : String(error)}`));
+    const message = `not readable as YAML: ${error instanceof Error ? error.message : String(error)}`;
+    return { documents: [], problems: [problemIn(source, 0, 1, message)] };
   }
-  return documents;
 }
 
-/** What to do about the mistakes that are made most. */
-const HINTS: Partial<Record<YAMLError['code'], string>> = {
-  BAD_SCALAR_START: 'quote the text, for example "@internal"',
-  TAB_AS_INDENT: 'indent with spaces',
-  BLOCK_AS_IMPLICIT_KEY: 'put the value on a line of its own, or quote a text that holds ": "',
-  BAD_INDENT: 'indent it like its siblings',
-};
+/** The mistakes that are made most, in words that need no knowledge of the YAML specification, and what to do about them. */
+const PLAIN_WORDS: readonly (readonly [code: YAMLError['code'], pattern: RegExp, message: string | null, hint: string])[] = [
+  ['BAD_SCALAR_START', /./, null, 'quote the text, for example "@internal"'],
+  ['TAB_AS_INDENT', /./, null, 'indent with spaces'],
+  ['BAD_INDENT', /^Flow sequence/, 'the list that "[" begins is not closed', 'close it with "]"'],
+  ['BAD_INDENT', /^Flow map/, 'the mapping that "{" begins is not closed', 'close it with "}"'],
+  ['BAD_INDENT', /./, null, 'indent it like its siblings'],
+  ['MISSING_CHAR', /^Missing closing .quote/, 'a quoted text is not closed', 'close the quotes where the text ends'],
+  ['MISSING_CHAR', /^Flow sequence/, 'the list that "[" begins is not closed', 'close it with "]"'],
+  ['MISSING_CHAR', /^Flow map/, 'the mapping that "{" begins is not closed', 'close it with "}"'],
+  ['MISSING_CHAR', /^Implicit map keys need/, 'a key without a value', 'write "key: value", with a space after the ":"'],
+  ['MULTILINE_IMPLICIT_KEY', /./, 'a text where "key: value" should be', 'write "key: value", with a space after the ":"'],
+  ['BLOCK_AS_IMPLICIT_KEY', /^Nested mappings/, 'a second ":" in one value', 'check the indentation of the next line, or quote a text that holds ": "'],
+];
 
 function syntaxProblems({ errors, warnings }: Document.Parsed, source: SourceText, refused: boolean): Problem[] {
   // what is refused elsewhere in clearer words: tags always, aliases mostly
@@ -111,9 +123,9 @@ function syntaxProblems({ errors, warnings }: Document.Parsed, source: SourceTex
     const [start, end] = pos;
     if (own.has(code) || offsets.has(start)) continue;
     offsets.add(start);
-    const text = visible(message);
-    const shown = text.length > 120 ? `${text.slice(0, 119)}…` : text;
-    problems.push(problemIn(source, start, end - start, `not valid YAML: ${shown}`, HINTS[code]));
+    const [, , words = null, hint] = PLAIN_WORDS.find((row) => row[0] === code && row[1].test(message)) ?? [];
+    const text = visible(words ?? message);
+    problems.push(problemIn(source, start, end - start, `not valid YAML: ${text.length > 120 ? `${text.slice(0, 119)}…` : text}`, hint));
     if (problems.length === MAX_SYNTAX_PROBLEMS) break;
   }
   return problems;

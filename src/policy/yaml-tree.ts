@@ -25,17 +25,17 @@ const MAX_VALUES = 200_000;
 const MAX_ALIASES = 100;
 
 /**
- * The tree of a document, as far as it can be made out; `sound` says whether it is all of it. Aliases share the tree of what
+ * The tree of a document, as far as it can be made out; it is all of it when there are no problems. Aliases share the tree of what
  * they stand for, so a tree is never larger than its source, however many values it comes to.
  */
-export function treeOf(document: Document.Parsed, source: SourceText): { tree: Tree | null; sound: boolean; problems: Problem[] } {
+export function treeOf(document: Document.Parsed, source: SourceText): { tree: Tree | null; problems: readonly Problem[] } {
   const builder = new TreeBuilder(source);
   const { contents } = document;
   const tree = contents === null ? null : builder.build(contents);
   if (tree !== null && builder.size(tree) > MAX_VALUES) {
     builder.refuse(tree, `this document comes to more than ${MAX_VALUES} values`, 'write fewer aliases, or split the file');
   }
-  return { tree, sound: builder.problems.length === 0, problems: builder.problems };
+  return { tree, problems: builder.problems };
 }
 
 /** Plain data, aliases written out. */

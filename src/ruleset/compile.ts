@@ -9,7 +9,7 @@
 import type { Address, Family, Interval } from '../net/address.ts';
 import { formatInterval } from '../net/address.ts';
 import { addressIntervals } from '../net/interval.ts';
-import type { Labelled, PortInterval, Rectangle } from '../net/rectangle.ts';
+import type { Labelled, PortInterval } from '../net/rectangle.ts';
 import { paint, paintPorts, portIndex } from '../net/rectangle.ts';
 import type { PrincipalKind } from '../policy/policy.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -68,7 +68,7 @@ function networkLayers(rules: readonly Rule[], family: Family, wanted: ProtocolC
 }
 
 /** Where a policy's deny rules hold. A denied domain is cut out at every address DNS gave for it, special-use or not. */
-function deniedRectangles({ deny, addresses }: Confinement, family: Family, wanted: ProtocolClass): readonly Rectangle[] {
+function deniedRectangles({ deny, addresses }: Confinement, family: Family, wanted: ProtocolClass): readonly Labelled<Rule>[] {
   const domains = deny.flatMap((rule) => {
     if (rule.target.kind !== 'domain') return [];
     const here = (addresses.get(rule.target.domain.name) ?? []).filter((address) => address.family === family);
@@ -137,24 +137,25 @@ function paintAddress({ address, rules }: Domains, taken: (wanted: ProtocolClass
   });
 }
 
+/** What `nft list` shows of a rule: its file and its text, not its line, which moves with every edit above it. */
+const describe = ({ at, text }: Rule) => elementComment(`${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}`);
+const describeName = ({ text }: Rule) => elementComment(text);
+
 function egressPermissions(confinement: Confinement, family: Family, options: CompileOptions): Permission[] {
-  const describe = ({ at, text }: Rule) => elementComment(`${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}`);
-  const denied = planes((wanted) => deniedRectangles(confinement, family, wanted) as Labelled<Rule>[]);
+  const denied = planes((wanted) => deniedRectangles(confinement, family, wanted));
   const networks = planes((wanted) => paint(networkLayers([...confinement.allow, ...confinement.implicit], family, wanted), denied[wanted]));
   const addresses = domainAddresses(confinement, family);
   const found = permissions(networks, family, EGRESS, describe, null);
   if (addresses.length === 0) return found;
   const index = Object.fromEntries(PROTOCOL_CLASSES.map((wanted) => [wanted, portIndex([...networks[wanted], ...denied[wanted]])]));
   const taken = (wanted: ProtocolClass, at: bigint) => index[wanted]?.(at) ?? [];
-  const name = ({ text }: Rule) => elementComment(text);
   for (const domains of addresses) {
-    found.push(...permissions(paintAddress(domains, taken), family, EGRESS, name, options.addressTimeout));
+    found.push(...permissions(paintAddress(domains, taken), family, EGRESS, describeName, options.addressTimeout));
   }
   return found;
 }
 
 function ingressPermissions(confinement: Confinement, family: Family): Permission[] {
-  const describe = ({ at, text }: Rule) => elementComment(`${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}`);
   const painted = planes((wanted) => paint(networkLayers(confinement.inbound, family, wanted), []));
   return permissions(painted, family, INGRESS, describe, null);
 }

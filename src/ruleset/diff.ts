@@ -6,8 +6,6 @@ export type ElementChanges = { readonly added: readonly Element[]; readonly remo
 
 export const NO_CHANGES: ElementChanges = { added: [], removed: [] };
 
-export const isEmpty = ({ added, removed }: ElementChanges): boolean => added.length === 0 && removed.length === 0;
-
 /** What to add and remove to get from `from` to `to`. An element whose content differs under one key is in both lists. */
 export function diffElements(from: readonly Element[], to: readonly Element[]): ElementChanges {
   if (from === to) return NO_CHANGES;
@@ -32,7 +30,7 @@ const RENEW_BELOW = 0.5;
 /** Elements that are as desired but run out soon. */
 export function expiringElements(desired: readonly Element[], observed: ReadonlyMap<string, ObservedElement>): readonly Element[] {
   return desired.filter((element) => {
-    const seen = observed.get(elementId(element));
-    return element.timeout !== null && seen?.expires != null && seen.expires < element.timeout * RENEW_BELOW;
+    const left = observed.get(elementId(element))?.expires ?? null;
+    return element.timeout !== null && left !== null && left < element.timeout * RENEW_BELOW;
   });
 }

@@ -31,7 +31,7 @@ export function portsInClass(match: PortMatch, wanted: ProtocolClass): PortInter
 
 /** The class as keys of `meta l4proto`, in nft's spelling. */
 export function protocolKeys(wanted: ProtocolClass, family: Family): readonly string[] {
-  if (wanted === 'icmp') return [family === 4 ? 'icmp' : 'ipv6-icmp'];
+  if (wanted === 'icmp') return [family === 4 ? 'icmp' : 'icmpv6'];
   if (wanted !== 'other') return [wanted];
   const named = [icmpNumber(family), NUMBERS.tcp, NUMBERS.udp].sort((a, b) => a - b);
   const gaps: string[] = [];
@@ -43,7 +43,15 @@ export function protocolKeys(wanted: ProtocolClass, family: Family): readonly st
   return gaps;
 }
 
+/** Names that nft knows by itself, without /etc/protocols. */
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [1, 'icmp'],
+  [6, 'tcp'],
+  [17, 'udp'],
+  [58, 'icmpv6'],
+]);
+
 /** `meta l4proto` as a number, as JSON listings give it, in the spelling of our keys. */
 export function protocolName(number: number): string {
-  return ({ 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'ipv6-icmp' } as const)[number as 1] ?? `${number}`;
+  return NAMES.get(number) ?? `${number}`;
 }
