@@ -25,8 +25,11 @@ async function isRoot(socket: Socket): Promise<boolean> {
 }
 
 async function respond(routes: Routes, request: IncomingMessage, shared: boolean): Promise<Answer> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://netwall');
+  const target = `http://netwall${request.url ?? ''}`;
+  if (!URL.canParse(target)) return fault(400, 'unreadable request target');
+  const { pathname, searchParams } = new URL(target);
   const method = request.method === 'POST' ? 'post' : 'get';
+  if (method === 'get' && request.method !== 'GET') return fault(405, `${request.method} is not known here`);
   const route = Object.hasOwn(routes[method], pathname) ? routes[method][pathname] : undefined;
   if (route === undefined) return fault(404, `no such resource: ${request.method} ${pathname}`);
   if (method === 'post' && shared && !(await isRoot(request.socket))) return fault(403, 'only root may change anything');

@@ -201,7 +201,7 @@ export class Reconciler {
     if (deviations.length > 0) {
       drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, performance.now() - started, new Date());
     }
-    this.#report(causes, applied, deviations, started);
+    this.#report(causes, applied, deviations, changedServices(before, after), started);
     await this.#keepGood();
   }
 
@@ -258,12 +258,13 @@ export class Reconciler {
     }
   }
 
-  #report(causes: ReadonlySet<Cause>, applied: Applied, deviations: readonly string[], started: number): void {
+  #report(causes: ReadonlySet<Cause>, applied: Applied, deviations: readonly string[], services: readonly string[], started: number): void {
     const { log, enforcer } = this.#options;
     const milliseconds = Math.round((performance.now() - started) * 10) / 10;
     const what = {
       generation: enforcer.generation,
       causes: [...causes],
+      services: services.length > 20 ? `${services.length} services` : services,
       added: applied.added,
       removed: applied.removed,
       transactions: applied.transactions,
@@ -336,6 +337,14 @@ export class Reconciler {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.settled();
   }
+}
+
+/** Services that do not stand as they did, those that are gone included. */
+function changedServices(before: readonly ServiceState[], after: readonly ServiceState[]): readonly string[] {
+  const old = new Map(before.map(({ entry, rulesets }) => [entry.service, rulesets]));
+  const changed = after.filter(({ entry, rulesets }) => old.get(entry.service) !== rulesets).map(({ entry }) => entry.service);
+  const present = new Set(after.map(({ entry }) => entry.service));
+  return [...changed, ...[...old.keys()].filter((service) => !present.has(service))];
 }
 
 function sameVersions(a: ReadonlyMap<string, GoodVersion>, b: ReadonlyMap<string, GoodVersion>): boolean {

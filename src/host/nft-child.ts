@@ -7,7 +7,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { execa } from 'execa';
-import { HostError } from './host-error.ts';
+import { HostError, messageOf } from './host-error.ts';
 
 const END_OF_REPLY = /^meta expression, datatype mark .*\n$/m;
 /** nft echoes the whole input line with an error. */
@@ -17,6 +17,15 @@ const COMMANDS_PER_CHILD = 50_000;
 
 /** Nothing of the daemon's environment reaches nft; it writes ~/.nft.history where it can. */
 export const NFT_ENVIRONMENT = { HOME: '/nonexistent', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+
+/** Throws HostError; nothing was applied then. */
+export function writeScript(path: string, script: string): void {
+  try {
+    writeFileSync(path, script, { mode: 0o600 });
+  } catch (error) {
+    throw new HostError('nft apply', messageOf(error), { cause: error });
+  }
+}
 
 /** The first lines of what nft printed, without the echo of the input line. */
 export function nftMessage(output: string): string {
@@ -101,8 +110,8 @@ export class NftChild {
   async apply(script: string): Promise<void> {
     if (this.#waiting !== null) throw new Error('a transaction is already in flight');
     if (this.#commands >= COMMANDS_PER_CHILD) this.stop();
+    writeScript(this.#options.scriptFile, script);
     if (this.#process === null) this.#start();
-    writeFileSync(this.#options.scriptFile, script, { mode: 0o600 });
     this.#commands += 1;
     this.#reply = '';
     const reply = await new Promise<string>((resolve, reject) => {

@@ -1,9 +1,8 @@
 /** The one door to the kernel's tables: apply a script, list a table. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { HostError, messageOf } from './host-error.ts';
-import { NFT_ENVIRONMENT, NftChild, nftMessage } from './nft-child.ts';
+import { NFT_ENVIRONMENT, NftChild, nftMessage, writeScript } from './nft-child.ts';
 
 /** A first load of 40,000 elements takes about a second. */
 const TIMEOUT = 30_000;
@@ -51,7 +50,7 @@ export function openNft({ nft, table, runtimeDir }: NftOptions): Nft {
   let childBarredUntil = 0;
 
   async function spawned(script: string): Promise<void> {
-    writeFileSync(scriptFile, script, { mode: 0o600 });
+    writeScript(scriptFile, script);
     if ((await run(nft, 'nft apply', ['-f', scriptFile])) === null) {
       throw new HostError('nft apply', 'an object the transaction names does not exist', { refused: true });
     }
