@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import { serveControl } from '../control/server.ts';
 import { readResolvConf } from '../dns/resolv-conf.ts';
 import type { NameServer } from '../config/endpoint.ts';
-import { openAccounts } from '../host/accounts.ts';
+import { openAccounts, savedAccounts } from '../host/accounts.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { lockTable } from '../host/instance-lock.ts';
 import { openNft } from '../host/nft.ts';
@@ -152,6 +152,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     }
   };
   const savingBook = deferred(SAVE_MILLISECONDS, async () => {
+    await save('accounts', accounts.save());
     await save('addresses', resolver.save());
     await save('history', drift.history);
   });
@@ -165,7 +166,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       log.error({ err: messageOf(error), file: config.bootFile }, 'the boot file is not written');
     }
   });
-  const accounts = openAccounts();
+  const accounts = openAccounts(await readState(state, 'accounts', savedAccounts, log));
   let generation = -1;
   const running = (reconciler = new Reconciler({
     config,

@@ -80,9 +80,13 @@ export class Enforcer {
     return new Map([...this.#failed.values()].map(({ service, reason }) => [service, reason]));
   }
 
-  async #commit(transaction: Transaction): Promise<void> {
+  #text(transaction: Transaction): string {
+    return transactionText(this.#options.table, transaction);
+  }
+
+  async #commit(transaction: Transaction, text = this.#text(transaction)): Promise<void> {
     if (transaction.length === 0) return;
-    await this.#options.nft.apply(transactionText(this.#options.table, transaction));
+    await this.#options.nft.apply(text);
     this.#generation += 1;
   }
 
@@ -234,9 +238,13 @@ export class Enforcer {
     const planned = new Set(changed.map(({ principal }) => principal));
     const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)));
     const steps = planSteps({ held, desired: changed, drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
-    for (const step of steps) {
+    let text = this.#text(steps[0]?.transaction ?? []);
+    for (const [index, step] of steps.entries()) {
       try {
-        await this.#commit(step.transaction);
+        const committed = this.#commit(step.transaction, text);
+        // while nft works, the next text is written
+        text = this.#text(steps[index + 1]?.transaction ?? []);
+        await committed;
         this.#settle(step);
       } catch (error) {
         if (!oneByOne || !(error instanceof HostError) || !error.refused || step.completes.length === 0) throw error;

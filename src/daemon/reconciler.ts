@@ -218,6 +218,7 @@ export class Reconciler {
       for (const { id } of subjects) if (typeof id === 'string') wanted[kind].add(id);
     }
     await accounts.refresh(wanted, lookAgain);
+    drift.update('identity', accounts.error === null ? [] : [{ service: null, detail: `account look-ups fail: ${accounts.error}` }], new Date());
     this.#set = buildPolicySet(this.#scan.files, this.#good, accounts.id);
     this.#unsaved ||= !sameVersions(this.#good, this.#set.good);
     this.#good = this.#set.good;

@@ -3,6 +3,7 @@
  * well as /etc/passwd. Answers are kept: a policy set asks for its names at every run.
  */
 import { execa } from 'execa';
+import { z } from 'zod';
 import type { PrincipalKind } from '../policy/policy.ts';
 import { messageOf } from './host-error.ts';
 
@@ -15,6 +16,10 @@ const DATABASES = { user: 'passwd', group: 'group' } as const;
 /** getent(1): one or more keys could not be found. */
 const NOT_FOUND = 2;
 
+/** Names and their ids as they are kept: what counts until NSS answers, so that its outage at start frees nobody. */
+export const savedAccounts = z.object({ user: z.record(z.string(), z.number()), group: z.record(z.string(), z.number()) });
+export type SavedAccounts = z.infer<typeof savedAccounts>;
+
 export type Accounts = {
   /** The id of a name as last seen; null: no such account, or not asked for yet. */
   readonly id: (kind: PrincipalKind, name: string) => number | null;
@@ -25,6 +30,8 @@ export type Accounts = {
   refresh(wanted: { readonly user: ReadonlySet<string>; readonly group: ReadonlySet<string> }, again: boolean): Promise<boolean>;
   /** One look-up past what is kept; null: no such account, or nobody answers. */
   find(kind: PrincipalKind, name: string): Promise<number | null>;
+  /** What to hand to `openAccounts` the next time. */
+  save(): SavedAccounts;
   /** True: some name has no account. */
   missing(): boolean;
   /** Why the last look-up failed; null: it did not. */
@@ -51,13 +58,14 @@ async function getent(kind: PrincipalKind, names: readonly string[]): Promise<Ma
   return found;
 }
 
-export function openAccounts(): Accounts {
+export function openAccounts(saved: SavedAccounts | null): Accounts {
+  const before = { user: new Map(Object.entries(saved?.user ?? {})), group: new Map(Object.entries(saved?.group ?? {})) };
   const known = { user: new Map<string, number | null>(), group: new Map<string, number | null>() };
   let error: string | null = null;
 
   async function refreshKind(kind: PrincipalKind, wanted: ReadonlySet<string>, again: boolean): Promise<boolean> {
     let changed = false;
-    for (const name of known[kind].keys()) if (!wanted.has(name)) known[kind].delete(name);
+    for (const names of [known[kind], before[kind]]) for (const name of names.keys()) if (!wanted.has(name)) names.delete(name);
     const asked = [...wanted].filter((name) => again || !known[kind].has(name));
     for (let start = 0; start < asked.length; start += BATCH) {
       const batch = asked.slice(start, start + BATCH);
@@ -66,13 +74,18 @@ export function openAccounts(): Accounts {
         const id = found.get(name) ?? null;
         changed ||= (known[kind].get(name) ?? null) !== id;
         known[kind].set(name, id);
+        before[kind].delete(name);
       }
     }
     return changed;
   }
 
   return {
-    id: (kind, name) => known[kind].get(name) ?? null,
+    id: (kind, name) => (known[kind].has(name) ? (known[kind].get(name) ?? null) : (before[kind].get(name) ?? null)),
+    save() {
+      const found = (kind: PrincipalKind) => Object.fromEntries([...before[kind], ...known[kind]].flatMap(([name, id]) => (id === null ? [] : [[name, id]])));
+      return { user: found('user'), group: found('group') };
+    },
     async refresh(wanted, again) {
       try {
         const users = await refreshKind('user', wanted.user, again);

@@ -50,7 +50,7 @@ function portsFault(text: string): Fault {
   const what = quoted(text);
   if (text === '') return { fault: 'a port is missing' };
   if (/^(?:\*|all|any\/any|any\/all|\*\/\*|0-65535\/any)$/i.test(text)) return { fault: `${what} is not a port`, instead: 'any' };
-  if (/^[0-9]+[,;\s]+[0-9,;\s-]*$/.test(text)) {
+  if (/^[0-9]+[,;\s]+[0-9,;\s-]*$/.test(text) && !/^[0-9]+\s*-\s*[0-9]+$/.test(text)) {
     const items = text.split(/[,;\s]+/).filter((item) => item !== '');
     const listed = items.every((item) => readPorts(item) !== null) && items.length <= 8;
     return { fault: `${what} is not one port`, hint: listed ? `write a list: [${items.join(', ')}]` : 'write several ports as a list' };
@@ -100,5 +100,6 @@ function numberFault(what: string, ports: string, tail: string): Fault {
   const large = numbers.find((number) => Number(number) > 65535);
   if (large !== undefined) return { fault: `${what}: ${large.slice(0, 12)} is out of range`, hint: 'ports are 1 to 65535' };
   if (Number(first) > Number(last) && last !== '') return { fault: `${what}: the range is reversed`, instead: `${last}-${first}${tail}` };
-  return { fault: `${what} is not a port` };
+  // all that was wrong with it were spaces, or another kind of dash
+  return { fault: `${what} is not a port`, instead: ports + tail };
 }

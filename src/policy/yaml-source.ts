@@ -11,8 +11,8 @@ import { quoted, visible } from './visible.ts';
 /** Of values in values; a policy has seven levels. */
 const MAX_DEPTH = 32;
 const MAX_DOCUMENTS = 1000;
-/** Lexical tokens. A MiB of list items, one address each, has 330,000. */
-const MAX_TOKENS = 400_000;
+/** Lexical tokens, but for space and comments. A MiB of list items, one address each, has 200,000. */
+const MAX_TOKENS = 250_000;
 /** Of one document: the first mistakes are the ones made, the others follow from them. */
 const MAX_SYNTAX_PROBLEMS = 5;
 
@@ -75,7 +75,7 @@ function tokenize(source: SourceText): { tokens: CST.Token[]; complete: boolean;
       refuse(offset, `the YAML tag ${quoted(lexeme)} is not allowed`, 'quote the text if the "!" is meant, otherwise remove the tag', lexeme.length);
     }
     previous = lexeme;
-    lexemes += 1;
+    if (!/^[ \t\r\n#]/.test(lexeme)) lexemes += 1;
     // the bottom of the stack is the document
     if (parser.stack.length - 1 > MAX_DEPTH) refuse(offset, `nested deeper than ${MAX_DEPTH} levels`, 'a policy needs seven');
     else if (documents > MAX_DOCUMENTS) refuse(offset, `more than ${MAX_DOCUMENTS} documents`, 'split it into several files');

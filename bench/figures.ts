@@ -1,0 +1,39 @@
+/** What a benchmark finds, and how it is printed. */
+export type Figure = {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  /** The value should not be above this. */
+  readonly atMost?: number;
+  /** What the value was taken from, in the order of measuring. */
+  readonly samples?: readonly number[];
+};
+
+const rounded = (value: number): number => (Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 100) / 100);
+
+/** The nearest-rank quantile: a value that was really measured. */
+export const quantile = (samples: readonly number[], share: number): number => {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+};
+
+export const median = (what: string, unit: string, samples: readonly number[], atMost?: number): Figure => ({
+  what,
+  value: rounded(quantile(samples, 0.5)),
+  unit,
+  ...(atMost === undefined ? {} : { atMost }),
+  samples: samples.map(rounded),
+});
+
+export const single = (what: string, value: number, unit: string, atMost?: number): Figure => ({ what, value: rounded(value), unit, ...(atMost === undefined ? {} : { atMost }) });
+
+export const tableOf = (figures: readonly Figure[]): string => {
+  const rows = figures.map(({ what, value, unit, atMost, samples }) => [
+    what,
+    `${value} ${unit}`,
+    atMost === undefined ? '' : `<= ${atMost} ${unit} ${value <= atMost ? 'met' : 'MISSED'}`,
+    samples === undefined ? '' : `${samples.length} runs, ${Math.min(...samples)} to ${Math.max(...samples)}`,
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()).join('\n');
+};

@@ -1,0 +1,79 @@
+/** How long from the start of the program until nobody governed gets through, and until everything is enforced. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { World } from '../test/e2e/world.ts';
+import { type Figure, median } from './figures.ts';
+import { accountOf, elsewhere, writePolicies } from './policies.ts';
+
+const POLICIES = 1000;
+const ADDRESSES = 40;
+const RUNS = 5;
+const PATIENCE = 60_000;
+
+type Times = { readonly shut: number; readonly enforced: number };
+
+/** One transaction shuts everybody, so one of them tells for all. */
+const waitShut = async (world: World, start: number): Promise<number> => {
+  while (performance.now() < start + PATIENCE) {
+    if ((await world.as(accountOf(POLICIES - 1)).udp(elsewhere, 443, { timeout: 200 })).result === 'eperm') return performance.now() - start;
+    await sleep(2);
+  }
+  throw new Error('Nobody is shut in after a minute');
+};
+
+const startOnce = async (world: World): Promise<Times> => {
+  const start = performance.now();
+  const daemon = world.spawn(`${world.repository}/dist/netwalld`, ['--config', '/etc/netwall/netwalld.yaml']);
+  const said: string[] = [];
+  daemon.stderr?.resume();
+  const enforced = new Promise<number>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`Not enforced after a minute\n${said.join('\n').slice(-2000)}`)), PATIENCE);
+    daemon.on('exit', () => reject(new Error(`netwalld ended\n${said.join('\n').slice(-2000)}`)));
+    if (daemon.stdout === null) return reject(new Error('no output'));
+    createInterface({ input: daemon.stdout }).on('line', (line) => {
+      said.push(line);
+      if (!line.includes('"msg":"enforced"')) return;
+      clearTimeout(timer);
+      resolve(performance.now() - start);
+    });
+  });
+  const times = await Promise.all([waitShut(world, start), enforced]);
+  // the state files and the boot file are written soon after
+  await sleep(1500);
+  const ended = once(daemon, 'exit');
+  daemon.kill('SIGTERM');
+  await ended;
+  return { shut: times[0], enforced: times[1] };
+};
+
+const unload = (world: World): Promise<string> => world.nft('add table inet netwall\ndelete table inet netwall');
+
+const repeat = async (world: World, before: () => Promise<unknown>): Promise<Times[]> => {
+  const times: Times[] = [];
+  for (let turn = 0; turn < RUNS; turn += 1) {
+    await before();
+    times.push(await startOnce(world));
+  }
+  return times;
+};
+
+export const start = async (world: World): Promise<readonly Figure[]> => {
+  await writePolicies(world, POLICIES, () => ({ addresses: ADDRESSES }));
+  await world.host.write('/etc/netwall/netwalld.yaml', '{}\n');
+  await world.as(accountOf(POLICIES - 1)).udp(elsewhere, 443);
+  const first = await repeat(world, async () => {
+    await unload(world);
+    await world.exec('/usr/bin/rm', ['-rf', '/var/lib/netwall']);
+  });
+  const again = await repeat(world, () => unload(world));
+  const warm = await repeat(world, async () => {});
+  const goal = 1500;
+  return [
+    median('first start: everybody shut in', 'ms', first.map(({ shut }) => shut)),
+    median(`first start: ${POLICIES * ADDRESSES} addresses enforced`, 'ms', first.map(({ enforced }) => enforced), goal),
+    median('start with saved state, no table: everybody shut in', 'ms', again.map(({ shut }) => shut)),
+    median('start with saved state, no table: enforced', 'ms', again.map(({ enforced }) => enforced), goal),
+    median('restart, table stands: enforced', 'ms', warm.map(({ enforced }) => enforced), goal),
+  ];
+};
