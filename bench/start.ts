@@ -26,17 +26,16 @@ const startOnce = async (world: World): Promise<Times> => {
   const start = performance.now();
   const daemon = world.spawn(`${world.repository}/dist/netwalld`, ['--config', '/etc/netwall/netwalld.yaml']);
   const said: string[] = [];
-  daemon.stderr?.resume();
   const enforced = new Promise<number>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`Not enforced after a minute\n${said.join('\n').slice(-2000)}`)), PATIENCE);
     daemon.on('exit', () => reject(new Error(`netwalld ended\n${said.join('\n').slice(-2000)}`)));
-    if (daemon.stdout === null) return reject(new Error('no output'));
-    createInterface({ input: daemon.stdout }).on('line', (line) => {
+    const heard = (line: string): void => {
       said.push(line);
       if (!line.includes('"msg":"enforced"')) return;
       clearTimeout(timer);
       resolve(performance.now() - start);
-    });
+    };
+    for (const input of [daemon.stdout, daemon.stderr]) if (input !== null) createInterface({ input }).on('line', heard);
   });
   const times = await Promise.all([waitShut(world, start), enforced]);
   // the state files and the boot file are written soon after

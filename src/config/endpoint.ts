@@ -46,7 +46,7 @@ function parsePlace(what: string, text: string, bracketed: boolean, port: number
     return port === null ? { ok: false, fault: `${what} has no port`, hint: `did you mean ${formatAddress(whole.value)}:9477?` } : placed(whole.value, port);
   }
   if (whole.ok) return { ok: false, fault: `${what}: an IPv6 address needs brackets here`, hint: `write [${formatAddress(whole.value)}]` };
-  const [, inBrackets, bare, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/s.exec(text) ?? [];
+  const [, inBrackets, bare, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::([^:]*))?$/.exec(text) ?? [];
   const address = parseAddress(inBrackets ?? bare ?? text);
   if (!address.ok) {
     const hint = address.hint ?? 'write an IP address: names cannot be looked up before there is a name server';

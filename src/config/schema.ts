@@ -15,7 +15,7 @@ const DAY = 24 * HOUR;
 const duration = (least: number, most: number, description: string) =>
   scalarField((item) => parseDuration(String(item), { least, most })).meta({ description: `${description} ${formatDuration(least)} to ${formatDuration(most)}.`, examples: ['30s'] });
 
-/** PATH_MAX without the final NUL. */
+/** PATH_MAX without the final NUL, in bytes. */
 const LONGEST_PATH = 4095;
 /** `sun_path` of unix(7) without the final NUL, less `/control.sock`. */
 const LONGEST_RUNTIME_DIR = 107 - '/control.sock'.length;
@@ -27,7 +27,8 @@ function parsePath(text: string, longest: number): Parsed<string> {
   if (text === '/') return { ok: false, fault: '"/" is the root directory', hint: 'name a place of its own' };
   if (/\p{C}/u.test(text)) return { ok: false, fault: `${what} has characters that cannot be seen` };
   if (/\/(?:\.{1,2})?(?:\/|$)/.test(text)) return { ok: false, fault: `${what} is not a plain path`, hint: 'write it without ".", "..", "//" and a final "/"' };
-  return text.length > longest ? { ok: false, fault: `${what} has ${text.length} characters, the most is ${longest}` } : { ok: true, value: text };
+  const { length } = new TextEncoder().encode(text);
+  return length > longest ? { ok: false, fault: `${what} has ${length} bytes, the most is ${longest}` } : { ok: true, value: text };
 }
 const path = (description: string, longest = LONGEST_PATH) => textField((text) => parsePath(text, longest)).meta({ description, pattern: '^/' });
 
@@ -51,12 +52,12 @@ const dns = withHints(
         }),
         { kind: 'write a list: [9.9.9.9]' },
       ).default([]),
-      timeout: duration(50, MINUTE, 'How long to wait for an answer.').default(2 * SECOND),
+      timeout: duration(50, MINUTE, 'How long to wait for an answer.').prefault('2s'),
       tries: z.int().min(1).max(10).default(3).meta({ description: 'How often to ask before giving up.' }),
-      min_ttl: duration(0, DAY, 'Shorter TTLs are treated as this.').default(5 * SECOND),
-      max_ttl: duration(SECOND, 7 * DAY, 'Longer TTLs are treated as this.').default(HOUR),
-      hold: duration(0, 7 * DAY, 'How long an address stays allowed after it was last in an answer.').default(10 * MINUTE),
-      max_stale: duration(MINUTE, 30 * DAY, 'How long addresses stay allowed while no name server answers.').default(DAY),
+      min_ttl: duration(0, DAY, 'Shorter TTLs are treated as this.').prefault('5s'),
+      max_ttl: duration(SECOND, 7 * DAY, 'Longer TTLs are treated as this.').prefault('1h'),
+      hold: duration(0, 7 * DAY, 'How long an address stays allowed after it was last in an answer.').prefault('10m'),
+      max_stale: duration(MINUTE, 30 * DAY, 'How long addresses stay allowed while no name server answers.').prefault('24h'),
     })
     .superRefine(({ min_ttl: minTtl, max_ttl: maxTtl, hold, max_stale: maxStale }, context) => {
       if (minTtl > maxTtl) {
@@ -86,6 +87,19 @@ const log = withHints(
   { missing: 'remove the key, or write its settings under it' },
 );
 
+const policyDirs = withHints(
+  z
+    .array(path('A directory of policy files.'))
+    .min(1)
+    .superRefine((paths, context) => {
+      const twice = paths.findIndex((one, index) => paths.indexOf(one) < index);
+      if (twice < 0) return;
+      context.addIssue({ code: 'custom', path: [twice], message: `${quoted(paths[twice] ?? '')} is listed twice`, params: issueParams('remove one of the two') });
+    })
+    .meta({ description: 'Where policy files are, highest precedence first.' }),
+  { missing: 'name at least one directory, or remove the key', kind: 'write a list: [/etc/netwall.d]' },
+);
+
 /** Keys that are known, but elsewhere. */
 const misplaced = new Map(
   Object.entries({ dns: ['servers', 'timeout', 'tries', 'min_ttl', 'max_ttl', 'hold', 'max_stale'], metrics: ['listen'], log: ['level', 'format'] }).flatMap(
@@ -96,21 +110,13 @@ const misplaced = new Map(
 export const configDocument = withHints(
   z
     .strictObject({
-      policy_dirs: withHints(z.array(path('Where policy files are.')).min(1).meta({ description: 'Where policy files are, highest precedence first.' }), {
-        missing: 'name at least one directory, or remove the key',
-        kind: 'write a list: [/etc/netwall.d]',
-      })
-        .superRefine((paths, context) => {
-          const twice = paths.findIndex((one, index) => paths.indexOf(one) < index);
-          if (twice >= 0) context.addIssue({ code: 'custom', path: [twice], message: `${quoted(paths[twice] ?? '')} is listed twice`, params: issueParams('remove one of the two') });
-        })
-        .default(['/etc/netwall.d', '/run/netwall.d', '/usr/lib/netwall.d']),
-      state_dir: path('Last good policies, address book, history.').default('/var/lib/netwall'),
-      runtime_dir: path('Where control.sock is.', LONGEST_RUNTIME_DIR).default('/run/netwall'),
-      boot_file: path('What the early unit loads; must be on the root file system.').default('/etc/netwall/boot.nft'),
-      table: textField(parseTable).default('netwall').meta({ description: 'Name of the table in family inet.' }),
-      nft: path('The nft program; never looked up in PATH.').default('/usr/sbin/nft'),
-      reconcile_interval: duration(SECOND, DAY, 'How often everything is checked even when nothing was noticed.').default(30 * SECOND),
+      policy_dirs: policyDirs.prefault(['/etc/netwall.d', '/run/netwall.d', '/usr/lib/netwall.d']),
+      state_dir: path('Last good policies, address book, history.').prefault('/var/lib/netwall'),
+      runtime_dir: path('Where control.sock is.', LONGEST_RUNTIME_DIR).prefault('/run/netwall'),
+      boot_file: path('What the early unit loads; must be on the root file system.').prefault('/etc/netwall/boot.nft'),
+      table: textField(parseTable).meta({ description: 'Name of the table in family inet.' }).prefault('netwall'),
+      nft: path('The nft program; never looked up in PATH.').prefault('/usr/sbin/nft'),
+      reconcile_interval: duration(SECOND, DAY, 'How often everything is checked even when nothing was noticed.').prefault('30s'),
       dns: dns.prefault({}),
       metrics: metrics.prefault({}),
       log: log.prefault({}),

@@ -4,8 +4,8 @@ import { nearest } from './nearest.ts';
 import type { PortMatch } from './policy.ts';
 import { quoted } from './visible.ts';
 
-/** What a `deny` without `ports` means, and `ports: [any]`: every protocol there is. */
-export const EVERY_PORT: PortMatch = { protocol: 'any', first: 0, last: 65535 };
+/** Every protocol there is, also those without ports. */
+const EVERY_PORT: PortMatch = { protocol: 'any', first: 0, last: 65535 };
 const ICMP: PortMatch = { protocol: 'icmp', first: 0, last: 65535 };
 
 const PROTOCOLS = ['tcp', 'udp'] as const;

@@ -7,7 +7,7 @@ import type { Parsed } from '../net/address.ts';
 import { type DestinationValue, NAME, parseDestination, parseMember, parseSource } from './destination.ts';
 import { issueParams, oneOrMany, scalarField, textField, withHints } from './field.ts';
 import type { DnsMode } from './policy.ts';
-import { EVERY_PORT, parsePorts, PORTS_RULE } from './ports.ts';
+import { parsePorts, PORTS_RULE } from './ports.ts';
 import { parseSubject } from './subject.ts';
 import { quoted } from './visible.ts';
 
@@ -72,7 +72,7 @@ const egressAllow = withHints(
   { kind: 'write "to: …" and "ports: …"', misplaced: new Map([['from', '"from" belongs under "ingress"']]) },
 );
 
-const egressDeny = withHints(z.strictObject({ to, ports: ports.default([EVERY_PORT]) }), {
+const egressDeny = withHints(z.strictObject({ to, ports: ports.prefault('any') }), {
   kind: 'write "to: …"',
   misplaced: new Map([['private', '"private" belongs under "allow": what is denied is denied wherever it is']]),
 });

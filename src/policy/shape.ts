@@ -109,7 +109,10 @@ class Finding {
 
   #outOfBounds(path: Path, issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): Found {
     const hints = hintsAt(this.#schema, path);
-    if (issue.origin === 'array') return this.#onValue(path, 'the list is empty', hints.missing);
+    if (issue.origin === 'array') {
+      const message = issue.code === 'too_small' ? 'the list is empty' : `the list has more than ${issue.maximum} items`;
+      return this.#onValue(path, message, issue.code === 'too_small' ? hints.missing : undefined);
+    }
     const tree = treeAt(this.#tree, path);
     const bound = issue.code === 'too_small' ? `the least is ${issue.minimum}` : `the most is ${issue.maximum}`;
     return this.#onValue(path, `${tree === null ? 'the value' : described(tree)} is out of bounds: ${bound}`);

@@ -1,6 +1,6 @@
 /** Random policies that are valid, and the YAML that says them. */
 import * as fc from 'fast-check';
-import { type Family, formatNetwork, maxValue, networkAt } from '../../src/net/address.ts';
+import { type Family, maxValue, networkAt } from '../../src/net/address.ts';
 import type { Destination, DestinationGroup, DnsMode, Mode, Policy, PortMatch, Position, PrincipalKind } from '../../src/policy/policy.ts';
 import { FILTERED_DNS_AVAILABLE } from '../../src/policy/schema.ts';
 import { suffixKind } from '../../src/resolve/domain-pattern.ts';
@@ -9,7 +9,7 @@ import { describeDestination } from './describe.ts';
 const nowhere: Position = { file: '', line: 0, column: 0 };
 const at = nowhere;
 
-const alphabet = (characters: string, constraints: fc.StringConstraints) => fc.string({ unit: fc.constantFrom(...characters), ...constraints });
+const alphabet = (characters: string, constraints: fc.StringConstraints) => fc.string({ unit: fc.constantFrom(...characters.split('')), ...constraints });
 const name = fc
   .tuple(alphabet('abcz019', { minLength: 1, maxLength: 1 }), alphabet('abcz019-', { maxLength: 31 }))
   .map(([first, rest]) => first + rest);
@@ -106,7 +106,7 @@ export function groupsYaml(groups: readonly DestinationGroup[]): string {
 }
 
 /** The same without places, to compare with what has none. */
-export function placeless<T>(value: T): unknown {
+export function placeless(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(placeless);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, key === 'at' ? nowhere : placeless(inner)]));

@@ -1,6 +1,6 @@
 import test from 'ava';
 import * as fc from 'fast-check';
-import { EVERY_PORT, parsePorts } from '../../src/policy/ports.ts';
+import { parsePorts } from '../../src/policy/ports.ts';
 
 const every = { first: 0, last: 65535 };
 
@@ -17,7 +17,7 @@ const accepted = [
   ['1-65535', { protocol: 'tcp', first: 1, last: 65535 }],
   ['any/tcp', { protocol: 'tcp', ...every }],
   ['any/udp', { protocol: 'udp', ...every }],
-  ['any', EVERY_PORT],
+  ['any', { protocol: 'any', ...every }],
   ['icmp', { protocol: 'icmp', ...every }],
 ] as const;
 
