@@ -7,7 +7,7 @@ import { readYaml } from '../policy/yaml-source.ts';
 import type { Endpoint, NameServer } from './endpoint.ts';
 import { configDocument } from './schema.ts';
 
-/** Durations are whole milliseconds, paths absolute and normal. What each means: DESIGN §4. */
+/** Durations are whole milliseconds, paths absolute and normal.. */
 export type Config = {
   /** Highest precedence first. */
   readonly policyDirs: readonly string[];

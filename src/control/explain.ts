@@ -8,7 +8,7 @@ import type { ExplainReport } from './api.ts';
 export type Question = { readonly who: string; readonly destination: string };
 
 /** Who is asked about: a service's name, a user's or group's name, or a number. */
-function packetOwner(who: string, confinements: readonly Confinement[], uidOf: (name: string) => number | null): Pick<Packet, 'uid' | 'gid'> | null {
+function packetOwner(who: string, confinements: readonly Confinement[], uid: number | null): Pick<Packet, 'uid' | 'gid'> | null {
   const service = confinements.find((confinement) => confinement.service === who);
   if (service !== undefined) {
     const [id = null] = service.ids;
@@ -16,7 +16,6 @@ function packetOwner(who: string, confinements: readonly Confinement[], uidOf: (
     return service.kind === 'user' ? { uid: id, gid: null } : { uid: null, gid: id };
   }
   if (/^\d+$/.test(who)) return { uid: Number(who), gid: null };
-  const uid = uidOf(who);
   return uid === null ? null : { uid, gid: null };
 }
 
@@ -46,17 +45,28 @@ function judge(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' |
 
 export type Explanation = { readonly ok: true; readonly report: ExplainReport } | { readonly ok: false; readonly error: string };
 
-/** `addressesOf`: what DNS gave for a name, before the guard; empty when nobody asked for it. */
+/** An address no policy means in particular (RFC 5737): where it passes, everything does. */
+const UNKNOWN_ADDRESS: Address = { family: 4, value: 0xc6336401n };
+
+/** For a name that nothing resolves here: what holds wherever it leads. */
+function anywhere(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, port: number, protocol: keyof typeof PROTOCOLS): Verdict | null {
+  const decided = judge(confinements, owner, UNKNOWN_ADDRESS, port, protocol);
+  const { confinement, rule, audited } = decided;
+  if (confinement === null || confinement.mode === 'block' || audited) return decided;
+  return rule?.target.kind === 'network' && rule.target.network.prefix === 0 ? decided : null;
+}
+
+/** `addressesOf`: what DNS gave for a name, before the guard; empty when nobody asked for it. `uid`: of `who`, where it is an account. */
 export function explain(
   { who, destination }: Question,
   confinements: readonly Confinement[],
   addressesOf: (domain: string) => readonly Address[],
-  uidOf: (name: string) => number | null,
+  uid: number | null,
 ): Explanation {
   const parsed = parseDestinationText(destination);
   if (!parsed.ok) return { ok: false, error: parsed.error };
   const { host, port, protocol } = parsed.value;
-  const owner = packetOwner(who, confinements, uidOf);
+  const owner = packetOwner(who, confinements, uid);
   const idle = confinements.find((confinement) => confinement.service === who);
   if (owner === null) {
     return { ok: false, error: idle === undefined ? `"${who}" is no service, user or number` : `service "${who}" governs nobody yet: its user does not exist` };
@@ -67,6 +77,8 @@ export function explain(
   const verdicts = candidates.map((remote) => ({ remote, decided: judge(confinements, owner, remote, port ?? 0, protocol) }));
   // a name passes where any of its addresses does: that is what a program tries
   const best = verdicts.find(({ decided }) => decided.action === 'accept') ?? verdicts[0];
+  const wherever = best === undefined ? anywhere(confinements, owner, port ?? 0, protocol) : null;
+  if (wherever !== null) return { ok: true, report: { ...base, ...decision(wherever, host, port, protocol, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
   if (best === undefined) {
     const listed = (idle?.allow ?? []).some(({ target }) => target.kind === 'domain' && target.domain.name === host.toLowerCase());
     const reason = listed ? `${host} is listed but has no address now` : `${host} is not listed in any policy, so nothing resolves it`;
@@ -79,12 +91,20 @@ export function explain(
     ok: true,
     report: {
       ...base,
-      verdict: decided.audited ? 'audit' : decided.action === 'accept' ? 'allow' : 'refuse',
-      service: decided.confinement?.service ?? null,
-      rule: decided.rule === null ? null : { file: decided.rule.at.file, line: decided.rule.at.line, column: decided.rule.at.column },
+      ...decision(decided, host, port, protocol, shown),
       address: formatAddress(remote),
-      reason: describe(decided, shown),
-      suggestion: suggest(decided, host, port, protocol),
     },
+  };
+}
+
+function decision(decided: Verdict, host: string, port: number | null, protocol: string, shown: string): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> {
+  const { confinement, rule, audited, action } = decided;
+  const passing = audited ? 'audit' : 'allow';
+  return {
+    verdict: action === 'accept' ? passing : 'refuse',
+    service: confinement?.service ?? null,
+    rule: rule === null ? null : { file: rule.at.file, line: rule.at.line, column: rule.at.column },
+    reason: describe(decided, shown),
+    suggestion: suggest(decided, host, port, protocol),
   };
 }

@@ -4,6 +4,8 @@ import type { Address } from '../net/address.ts';
 import type { DiffReport, DriftReport, ReloadReport } from '../control/api.ts';
 import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
+import { HostError } from '../host/host-error.ts';
+import type { Counter } from '../ruleset/element.ts';
 import type { DriftLog } from './drift.ts';
 import type { Enforcer } from './enforcer.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -15,23 +17,33 @@ export type RouteOptions = {
   readonly drift: DriftLog;
   readonly statusOf: NameStatusOf;
   readonly addressesOf: (domain: string) => readonly Address[];
-  readonly uidOf: (name: string) => number | null;
+  readonly uidOf: (name: string) => Promise<number | null>;
 };
+
+const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
+
+/** A kernel that does not answer must not keep the daemon from saying so. */
+function noCounters(error: unknown): ReadonlyMap<string, Counter> {
+  if (error instanceof HostError) return NO_COUNTERS;
+  throw error;
+}
 
 export function controlRoutes({ reconciler, enforcer, drift, statusOf, addressesOf, uidOf }: RouteOptions): Routes {
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
       '/v1/status': async () => {
-        const counters = reconciler.state === 'starting' || reconciler.unloaded ? new Map() : await enforcer.counters();
+        const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
         return ok(statusReport(reconciler, enforcer, drift, statusOf, counters));
       },
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),
-      '/v1/explain': (query) => {
+      '/v1/explain': async (query) => {
         const question = { who: query.get('who') ?? '', destination: query.get('to') ?? '' };
         const confinements = reconciler.services.map(({ confinement }) => confinement);
-        const answer = explain(question, confinements, addressesOf, uidOf);
+        const named = confinements.some(({ service }) => service === question.who) || /^\d+$/.test(question.who);
+        const uid = named ? null : await uidOf(question.who);
+        const answer = explain(question, confinements, addressesOf, uid);
         return answer.ok ? ok(answer.report) : { status: 400, body: { error: answer.error } };
       },
     },

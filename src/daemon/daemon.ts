@@ -12,6 +12,7 @@ import type { NameServer } from '../config/endpoint.ts';
 import { openAccounts, savedAccounts } from '../host/accounts.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { lockTable } from '../host/instance-lock.ts';
+import { collectGarbage } from '../host/memory.ts';
 import { openNft } from '../host/nft.ts';
 import { openPolicyFiles } from '../host/policy-files.ts';
 import { Resolver } from '../host/resolver.ts';
@@ -35,6 +36,8 @@ const ACCOUNT_FILES = new Set(['passwd', 'group']);
 const PENDING_LOOK_MILLISECONDS = 2000;
 /** How long state that changes often may lag behind on disk. */
 const SAVE_MILLISECONDS = 5000;
+/** After the start, when everything is in place and saved. */
+const SETTLED_MILLISECONDS = 10_000;
 const BOOT_FILE_MILLISECONDS = 200;
 
 const goodVersions = z.array(z.object({ name: z.string(), path: z.string(), hash: z.string(), text: z.string(), groups: z.string() }));
@@ -167,7 +170,9 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     }
   });
   const accounts = openAccounts(await readState(state, 'accounts', savedAccounts, log));
+  const notify = openNotify(environment);
   let generation = -1;
+  let ready = false;
   const running = (reconciler = new Reconciler({
     config,
     log,
@@ -184,10 +189,14 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       savingBook.soon();
       if (generation === -1 || enforcer.generation !== generation) boot.soon();
       generation = enforcer.generation;
+      if (ready || running.state !== 'enforcing') return;
+      ready = true;
+      setTimeout(collectGarbage, SETTLED_MILLISECONDS).unref();
+      void notify(`READY=1\nSTATUS=Enforcing ${running.services.length} policies`);
     },
   }));
 
-  const routes = controlRoutes({ reconciler: running, enforcer, drift, statusOf, addressesOf: (domain) => resolver.entry(domain).current, uidOf: (name) => accounts.id('user', name) });
+  const routes = controlRoutes({ reconciler: running, enforcer, drift, statusOf, addressesOf: (domain) => resolver.entry(domain).current, uidOf: (name) => accounts.find('user', name) });
   const control = await serveControl(join(config.runtimeDir, 'control.sock'), await accounts.find('group', 'netwall'), routes);
 
   const stops = [
@@ -204,7 +213,6 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     }),
     every(config.reconcileInterval, () => running.trigger('interval')),
   ];
-  const notify = openNotify(environment);
   const watchdog = watchdogInterval(environment);
   if (watchdog !== null) {
     stops.push(
@@ -214,9 +222,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     );
   }
 
-  const started = running.request('start').then(async () => {
-    if (running.state === 'enforcing') await notify(`READY=1\nSTATUS=Enforcing ${running.services.length} policies`);
-  });
+  const started = running.request('start');
   return {
     started,
     reconciler: running,

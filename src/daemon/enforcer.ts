@@ -109,7 +109,7 @@ export class Enforcer {
   async observe(desired: readonly PrincipalRuleset[]): Promise<Observation> {
     const { nft } = this.#options;
     const deviations: string[] = [];
-    const skeleton = await nft.listSkeleton();
+    const [skeleton, listed] = await Promise.all([nft.listSkeleton(), nft.listTable()]);
     if (skeleton === null) {
       this.#rebuild = true;
       this.#held = new Map();
@@ -119,7 +119,7 @@ export class Enforcer {
       deviations.push(`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`);
       await this.#repairSkeleton();
     }
-    const listing = this.#rebuild ? null : await nft.listTable();
+    const listing = this.#rebuild ? null : listed;
     if (listing === null) {
       this.#rebuild = true;
       this.#held = new Map();
@@ -137,8 +137,7 @@ export class Enforcer {
   /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */
   async compare(desired: readonly PrincipalRuleset[]): Promise<readonly string[]> {
     const { nft } = this.#options;
-    const skeleton = await nft.listSkeleton();
-    const listing = skeleton === null ? null : await nft.listTable();
+    const [skeleton, listing] = await Promise.all([nft.listSkeleton(), nft.listTable()]);
     if (skeleton === null || listing === null) return ['the table is gone'];
     const rules = skeleton === this.#skeleton ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
     return [...rules, ...elementDeviations(groupByPrincipal(readElements(listing).filter(({ set }) => POLICY.has(set))), desired)];
@@ -246,6 +245,8 @@ export class Enforcer {
         text = this.#text(steps[index + 1]?.transaction ?? []);
         await committed;
         this.#settle(step);
+        // while the sets are next to empty: listing a table fetches its elements, whether they are shown or not
+        if (rebuilt && index === 0) await this.#learnSkeleton();
       } catch (error) {
         if (!oneByOne || !(error instanceof HostError) || !error.refused || step.completes.length === 0) throw error;
         await this.#applyOneByOne(step, drains);
@@ -256,7 +257,6 @@ export class Enforcer {
       const known = this.#held.get(ruleset.principal);
       if (known !== undefined) this.#held.set(ruleset.principal, { ...known, ruleset });
     }
-    if (rebuilt) await this.#learnSkeleton();
     const operations = steps.flatMap(({ transaction }) => transaction);
     const count = (what: 'add' | 'remove') => operations.reduce((sum, operation) => sum + (operation.do === what ? operation.elements.length : 0), 0);
     return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt };

@@ -152,8 +152,6 @@ export class Reconciler {
     try {
       await this.#run(causes, started);
       this.#failures = 0;
-      this.#state = 'enforcing';
-      this.#fault = null;
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#fail(error);
@@ -197,6 +195,8 @@ export class Reconciler {
     const deviations = await this.#look(causes, before);
     const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets));
     this.#services = after;
+    this.#state = 'enforcing';
+    this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
     if (deviations.length > 0) {
       drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, performance.now() - started, new Date());

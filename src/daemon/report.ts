@@ -82,7 +82,7 @@ export function statusReport(reconciler: Reconciler, enforcer: Enforcer, drift: 
   return {
     apiVersion: API_VERSION,
     version: VERSION,
-    state: reconciler.state,
+    state: reconciler.unloaded ? 'degraded' : reconciler.state,
     message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.fault,
     generation,
     services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, failed.get(service.entry.service))),

@@ -1,5 +1,5 @@
 /**
- * The address guard (DESIGN §6): whoever controls a name's DNS must not steer a service to a neighbour, to its own host
+ * The address guard: whoever controls a name's DNS must not steer a service to a neighbour, to its own host
  * or to the cloud's metadata. An address that DNS returned is admitted only if it is global unicast, or if the policy
  * says that such addresses are meant.
  */

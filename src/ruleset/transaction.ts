@@ -68,8 +68,8 @@ function removeLines(table: string, elements: readonly Element[]): string[] {
 /** The rules of the skeleton as commands that leave its sets alone. */
 function rewriteRules(table: string): string[] {
   const chainsOnly = skeletonText(table).replaceAll(/^\t(?:set|map) \S+ \{\n(?:\t\t.*\n)+\t\}\n\n?/gm, '');
-  // flushed before anything is added: what jumps and what is jumped to are then both empty
-  return [`add table inet ${table}`, ...CHAIN_NAMES.map((chain) => `flush chain inet ${table} ${chain}`), chainsOnly.trimEnd()];
+  // the first time only for chains that may be gone; flushed, what jumps and what is jumped to are both empty
+  return [chainsOnly.trimEnd(), ...CHAIN_NAMES.map((chain) => `flush chain inet ${table} ${chain}`), chainsOnly.trimEnd()];
 }
 
 function operationLines(table: string, operation: Operation): string[] {

@@ -1,4 +1,4 @@
-/** The JSON of the control socket and of `netwallctl --json`, as DESIGN.md §8 promises it ("at least": more keys are fine). */
+/** The JSON of the control socket and of `netwallctl --json`, as it is promised ("at least": more keys are fine). */
 import { z } from 'zod';
 
 const count = z.int().nonnegative();

@@ -1,6 +1,6 @@
 /**
- * A world to test netwalld in: a confined host and a made-up internet, in network namespaces of their own. See DESIGN.md for
- * what is tested; plan.ts for addresses and accounts.
+ * A world to test netwalld in: a confined host and a made-up internet, in network namespaces of their own.
+ * See plan.ts for addresses and accounts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Agent, startAgent } from './agent-client.ts';
