@@ -145,7 +145,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const statusOf = (domain: string) => nameState(resolver.entry(domain), performance.now());
 
   const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir });
-  const enforcer = new Enforcer({ nft, table: config.table, log, renewsTimeouts: renewsTimeouts(release()) });
+  const enforcer = new Enforcer({ nft, table: config.table, log, renewsTimeouts: renewsTimeouts(release()), generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
   const save = async (name: string, data: unknown) => {
     try {
       await state.write(name, data);
@@ -155,6 +155,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     }
   };
   const savingBook = deferred(SAVE_MILLISECONDS, async () => {
+    await save('generation', enforcer.generation);
     await save('accounts', accounts.save());
     await save('addresses', resolver.save());
     await save('history', drift.history);
@@ -240,7 +241,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       control.close();
       control.closeAllConnections();
       await savingBook.now();
-      if (enforcer.generation > 0) await boot.now();
+      if (ready) await boot.now();
       nft.close();
       lock.close();
     },

@@ -3,6 +3,7 @@
  * own transactions until somebody doubts it (`observe`).
  */
 import type { Logger } from 'pino';
+import { ZodError } from 'zod';
 import { HostError } from '../host/host-error.ts';
 import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalName } from '../ruleset/compile.ts';
@@ -53,6 +54,8 @@ export type EnforcerOptions = {
   readonly log: Logger;
   /** Kernels before 6.12 take no new timeout for an element that exists. */
   readonly renewsTimeouts: boolean;
+  /** Where an earlier run left the count. */
+  readonly generation: number;
 };
 
 export class Enforcer {
@@ -61,13 +64,14 @@ export class Enforcer {
   #rebuild = false;
   /** The table as this nft prints it when it is as we wrote it. */
   #skeleton: string;
-  #generation = 0;
+  #generation: number;
   /** By principal: nft's words on rulesets it did not take. */
   readonly #failed = new Map<string, { readonly service: string; readonly reason: string }>();
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
     this.#skeleton = skeletonText(options.table);
+    this.#generation = options.generation;
   }
 
   /** Goes up with every transaction that changed enforcement. */
@@ -119,13 +123,12 @@ export class Enforcer {
       deviations.push(`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`);
       await this.#repairSkeleton();
     }
-    const listing = this.#rebuild ? null : listed;
-    if (listing === null) {
+    const elements = this.#rebuild || listed === null ? null : readable(listed);
+    if (elements === null) {
       this.#rebuild = true;
       this.#held = new Map();
       return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: [] };
     }
-    const elements = readElements(listing);
     const policy = elements.filter(({ set }) => POLICY.has(set));
     this.#held = groupByPrincipal(policy);
     const observed = new Map(policy.map((element) => [elementId(element), element]));
@@ -139,8 +142,10 @@ export class Enforcer {
     const { nft } = this.#options;
     const [skeleton, listing] = await Promise.all([nft.listSkeleton(), nft.listTable()]);
     if (skeleton === null || listing === null) return ['the table is gone'];
+    const elements = readable(listing);
+    if (elements === null) return ['the table holds what no netwalld has written'];
     const rules = skeleton === this.#skeleton ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
-    return [...rules, ...elementDeviations(groupByPrincipal(readElements(listing).filter(({ set }) => POLICY.has(set))), desired)];
+    return [...rules, ...elementDeviations(groupByPrincipal(elements.filter(({ set }) => POLICY.has(set))), desired)];
   }
 
   async #renew(elements: readonly Element[]): Promise<void> {
@@ -276,6 +281,16 @@ export class Enforcer {
     await this.#commit([{ do: 'unload' }]);
     this.#held = new Map();
     this.#rebuild = true;
+  }
+}
+
+/** Null: the table holds something of a form that is never ours. */
+function readable(listing: unknown): readonly ObservedElement[] | null {
+  try {
+    return readElements(listing);
+  } catch (error) {
+    if (error instanceof ZodError) return null;
+    throw error;
   }
 }
 

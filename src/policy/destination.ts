@@ -57,16 +57,14 @@ function looksLikeAddress(text: string): boolean {
     /^[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f:.]*(?:%.*)?$/i.test(head) || // two colons: IPv6
     /^\[.*\](?::[0-9]+)?$/.test(head) ||
     /^[0-9.\s-]*$/.test(head) || // also what is nearly a range, or has a space too many
-    (/^[^:@*]*$/.test(head) && /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/i.test(head)) ||
-    /^[0-9.]+:[0-9]+$/.test(head)
+    (/^[^:@*]*$/.test(head) && /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/i.test(head))
   );
 }
 
 function parseNetworkItem(text: string): Parsed<DestinationValue> {
-  const [, address = '', port] = /^(\[[0-9a-f:.]+\]|[0-9]+(?:\.[0-9]+)+):([0-9]+)$/i.exec(text) ?? [];
+  const [, address = '', port] = /^\[([0-9a-f:.]+)\]:([0-9]+)$/i.exec(text) ?? [];
   if (port !== undefined) {
-    const bare = address.replaceAll(/[[\]]/g, '');
-    return { ok: false, fault: `${quoted(text)} has a port in it`, hint: `write ${bare} here and [${port}] under "ports"` };
+    return { ok: false, fault: `${quoted(text)} has a port in it`, hint: `write ${address} here and [${port}] under "ports"` };
   }
   if (/^[0-9.]+\s*-\s*[0-9.]+$/.test(text) && text.includes('.')) {
     return { ok: false, fault: `${quoted(text)} is a range of addresses`, hint: 'write it as CIDR blocks, for example 10.0.0.0/24' };

@@ -63,7 +63,7 @@ function subjectsOf(tree: Tree, source: SourceText): Subject[] {
   for (const item of items) {
     if (item.kind !== 'scalar' || (typeof item.value !== 'string' && typeof item.value !== 'number')) continue;
     const parsed = parseSubject(item.value);
-    if (parsed.ok && !subjects.has(parsed.value)) subjects.set(parsed.value, { id: parsed.value, at: positionAt(source, item.start) });
+    if (parsed.ok) subjects.set(parsed.value, { id: parsed.value, at: positionAt(source, item.start) });
   }
   return [...subjects.values()];
 }

@@ -78,7 +78,7 @@ function tokenize(source: SourceText): { tokens: CST.Token[]; complete: boolean;
     if (!/^[ \t\r\n#]/.test(lexeme)) lexemes += 1;
     // the bottom of the stack is the document
     if (parser.stack.length - 1 > MAX_DEPTH) refuse(offset, `nested deeper than ${MAX_DEPTH} levels`, 'a policy needs seven');
-    else if (documents > MAX_DOCUMENTS) refuse(offset, `more than ${MAX_DOCUMENTS} documents`, 'split it into several files');
+    else if (documents === MAX_DOCUMENTS && parser.stack[0]?.type === 'document') refuse(offset, `more than ${MAX_DOCUMENTS} documents`, 'split it into several files');
     else if (lexemes > MAX_TOKENS) refuse(offset, 'the file has too many values', 'split it into several files');
     else continue;
     complete = false;

@@ -91,6 +91,8 @@ function familyChains(side: Side, family: Family): Chain[] {
       rules: [
         `meta l4proto { tcp, udp } ct direction reply update @${name('denied_ingress')} { ${localPort(side, family)} }`,
         `meta l4proto { tcp, udp } ct direction original update @${name('denied')} { ${remotePort(side, family)} }`,
+        // of no flow, a stray SYN-ACK for one, a packet has no direction; it is judged as outbound, and so recorded
+        `meta l4proto { tcp, udp } ct state invalid,untracked update @${name('denied')} { ${remotePort(side, family)} }`,
         `meta l4proto != { tcp, udp } update @${name('denied_proto')} { ${anyPort(side, family)} }`,
       ],
     },
