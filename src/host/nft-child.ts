@@ -1,6 +1,6 @@
 /**
- * A long-lived `nft -i`: one line in, one atomic transaction, some output only when it failed. Forty times faster than
- * spawning nft for each transaction.
+ * A long-lived `nft -i`: one line in, one atomic transaction, some output only when it failed. Several times faster
+ * than spawning nft for each transaction.
  *
  * Scripts go through a file and `include`, which is faster than a long line and leaves no history in the child's memory. The
  * end of a reply is told by the answer to `describe mark` (nft has no other prompt on a pipe).
@@ -12,6 +12,8 @@ import { HostError, messageOf } from './host-error.ts';
 const END_OF_REPLY = /^meta expression, datatype mark .*\n$/m;
 /** nft echoes the whole input line with an error. */
 const MAX_REPLY = 64 * 1024;
+/** Longer than the end of a reply, which may come in pieces. */
+const REPLY_TAIL = 256;
 /** nft -i keeps what it read: RSS grows by about a megabyte in 50,000 commands. */
 const COMMANDS_PER_CHILD = 50_000;
 
@@ -32,6 +34,9 @@ export function nftMessage(output: string): string {
   const line = output.split('\n').find((text) => text.includes('Error:') || text.includes('rror')) ?? output.split('\n')[0] ?? '';
   return line.slice(0, 300).trim();
 }
+
+/** The beginning, which says what went wrong, and the last of it, which may be the end of the reply. */
+const clipped = (reply: string) => (reply.length <= MAX_REPLY ? reply : reply.slice(0, MAX_REPLY - REPLY_TAIL) + reply.slice(-REPLY_TAIL));
 
 export type NftChildOptions = {
   /** Absolute path of nft. */
@@ -89,7 +94,7 @@ export class NftChild {
   }
 
   #received(text: string): void {
-    if (this.#reply.length < MAX_REPLY || END_OF_REPLY.test(text)) this.#reply += text;
+    this.#reply = clipped(this.#reply + text);
     if (this.#waiting === null || !END_OF_REPLY.test(this.#reply)) return;
     const reply = this.#reply.replace(END_OF_REPLY, '');
     const { resolve } = this.#waiting;

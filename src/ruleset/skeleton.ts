@@ -168,3 +168,8 @@ export const CHAIN_NAMES: readonly string[] = CHAINS.map(({ name }) => name);
 export const POLICY_SETS: readonly string[] = DECLARATIONS.map(({ name }) => name.split(' ')[1] ?? '').filter(
   (name) => !/_(drain|denied|denied_proto|denied_ingress)[46]$/.test(name),
 );
+
+/** Sets and maps whose keys may have ranges in them. */
+export const INTERVAL_SETS: ReadonlySet<string> = new Set(
+  DECLARATIONS.filter(({ lines }) => lines.some((line) => /^flags .*interval/.test(line))).map(({ name }) => name.split(' ')[1] ?? ''),
+);

@@ -4,7 +4,7 @@
  */
 import type { ElementChanges } from './diff.ts';
 import type { Counter, Element } from './element.ts';
-import { CHAIN_NAMES, skeletonText } from './skeleton.ts';
+import { CHAIN_NAMES, INTERVAL_SETS, skeletonText } from './skeleton.ts';
 
 export type Operation =
   /** The whole table from nothing, whatever was there before. */
@@ -53,6 +53,12 @@ function addLines(table: string, elements: readonly Element[], counters?: Readon
 }
 
 /**
+ * The key as `delete element` takes it. In a set of intervals nft 1.0.6 does not find a key without a range unless one part is
+ * written as a range: it adds such keys with an upper end, and looks for them without.
+ */
+const deletedKey = ({ set, key }: Element) => (INTERVAL_SETS.has(set) ? key.replace(/^\d+/, '$&-$&') : key);
+
+/**
  * Removing names keys alone. A timed element may run out on its way to the kernel, and deleting what is gone fails the whole
  * transaction; added first, it is there to be deleted (adding what exists is no error).
  */
@@ -60,7 +66,7 @@ function removeLines(table: string, elements: readonly Element[]): string[] {
   const timed = elements.filter(({ timeout }) => timeout !== null);
   const lines = addLines(table, timed);
   for (const [set, list] of bySet(elements)) {
-    lines.push(`delete element inet ${table} ${set} { ${list.map(({ key }) => key).join(', ')} }`);
+    lines.push(`delete element inet ${table} ${set} { ${list.map(deletedKey).join(', ')} }`);
   }
   return lines;
 }

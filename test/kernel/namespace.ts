@@ -21,6 +21,8 @@ export type Namespace = {
   apply(script: string): Promise<void>;
   /** `nft ARGS` and its stdout. */
   nft(...args: readonly string[]): Promise<string>;
+  /** Any other program and its stdout. */
+  run(...command: readonly string[]): Promise<string>;
   /** A program that is nft inside the namespace, whatever the caller's own: `exec`, so that its pid is nft's. */
   nftProgram(): string;
   remove(): Promise<void>;
@@ -47,6 +49,7 @@ export function namespaceOf(pid: number, end: () => Promise<void>): Namespace {
       await run([...enter, NFT, '-f', script]);
     },
     nft: (...args) => run([...enter, NFT, ...args]),
+    run: (...command) => run([...enter, ...command]),
     nftProgram() {
       const program = join(directory, 'nft');
       writeFileSync(program, `#!/bin/sh\nexec ${enter.join(' ')} ${NFT} "$@"\n`);

@@ -9,7 +9,7 @@
 # stdin, a command a line, bytes in hexadecimal:
 #   wire PACKET                           comes in over eth0
 #   self FAMILY TO PACKET                 is sent by somebody whom no policy governs, to an address of the host
-#   send INDEX UID GID FAMILY TO PACKET   is sent by a socket of that uid and gid, with the mark INDEX; it ends in $TAG and INDEX
+#   send INDEX UID GID FAMILY TO PACKET   is sent by a socket of that uid and gid, with the mark INDEX; it ends in TAG and INDEX
 #   go                                    does it all, in that order, and waits until all of it is through
 # stdout: `ready` once, and after each go: `errno INDEX NUMBER` for sends that failed, `left INDEX …`, `done`.
 use strict;
@@ -23,6 +23,8 @@ use constant { PACKET_OUTGOING => 4, SO_MARK => 36, SO_SNDBUFFORCE => 32, SO_RCV
 # Nobody a policy of the test governs.
 use constant UNGOVERNED => 65432;
 use constant { TAG => 'NWDT', BARRIER => 0xf0000000, HOST_MAC => "\x02\0\0\0\0\x01", PEER_MAC => "\x02\0\0\0\0\x02" };
+
+$| = 1;
 
 sub fail { die "rig: @_: $!\n" }
 sub call { my $result = syscall(shift, @_); $result >= 0 or fail("syscall"); return $result }
@@ -38,7 +40,6 @@ sub link_setting { my ($path, $value, @links) = @_; setting(sprintf($path, $_), 
 
 sub configure {
 	my ($peer) = @_;
-	$| = 1;
 	run('ip', 'link', 'add', 'eth0', 'address', '02:00:00:00:00:01', 'type', 'veth',
 		'peer', 'name', 'up0', 'address', '02:00:00:00:00:02', 'netns', "/proc/$$/fd/" . fileno($peer));
 	link_setting('ipv4/conf/%s/rp_filter', 0, 'all', 'default', 'eth0');
@@ -47,11 +48,11 @@ sub configure {
 	open my $ip, '|-', 'ip', '-batch', '-' or fail('ip');
 	print $ip "$_\n" for (
 		'link set lo up', 'link set eth0 up',
-		# what the host sends from and is reached at; no address is on an interface but these for the routes
-		'addr add 192.0.2.2/24 dev eth0', 'addr add 2001:db8:0:ffff::2/64 dev eth0 nodad',
-		'neigh add 192.0.2.1 lladdr 02:00:00:00:00:02 dev eth0 nud permanent',
+		'addr add 198.51.100.2/30 dev eth0', 'addr add 2001:db8:0:ffff::2/64 dev eth0 nodad',
+		'neigh add 198.51.100.1 lladdr 02:00:00:00:00:02 dev eth0 nud permanent',
 		'neigh add fe80::1 lladdr 02:00:00:00:00:02 dev eth0 nud permanent',
-		'route add default via 192.0.2.1', 'route add ::/0 via fe80::1 dev eth0',
+		'route add default via 198.51.100.1', 'route add ::/0 via fe80::1 dev eth0',
+		# addresses that the host is reached at; it sends from whatever a packet says
 		'route add local 172.30.0.0/15 dev lo', 'route add local fd99::/64 dev lo', 'route add local fd98::/64 dev lo',
 	);
 	close $ip or die "rig: ip -batch ended with $?\n";
@@ -67,7 +68,6 @@ sub stay_on_one_cpu {
 	call(SYS_SETAFFINITY, 0, $length, $one);
 }
 
-sub device { my ($name) = @_; open my $file, '<', "/proc/net/dev" or fail('dev'); return grep { /^\s*\Q$name\E:/ } <$file> }
 # struct sockaddr_ll
 sub link_address { my ($protocol, $index) = @_; return pack('S n l S C C a8', AF_PACKET, $protocol, $index, 0, 0, 6, HOST_MAC) }
 sub interface_index {
@@ -83,7 +83,6 @@ sub packet_socket {
 	return $socket;
 }
 
-open(my $peer_wire, '<', '/dev/null');
 call(SYS_UNSHARE, CLONE_NEWNET);
 open my $peer, '<', '/proc/self/ns/net' or fail('ns');
 call(SYS_UNSHARE, CLONE_NEWNET);
@@ -117,8 +116,10 @@ sub socket_of {
 		# setfsuid answers with the id before; asking again with an impossible one tells whether it was taken
 		syscall(SYS_SETFSGID, $gid + 0);
 		syscall(SYS_SETFSUID, $uid + 0);
-		syscall(SYS_SETFSUID, -1) == $uid && syscall(SYS_SETFSGID, -1) == $gid or die "rig: cannot be uid $uid and gid $gid\n";
-		my $made = socket(my $socket, $family == 4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW);
+		my @now = map { $_ & 0xffffffff } syscall(SYS_SETFSUID, -1), syscall(SYS_SETFSGID, -1);
+		$now[0] == $uid && $now[1] == $gid or die "rig: cannot be uid $uid and gid $gid\n";
+		my $socket;
+		my $made = socket($socket, $family == 4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW);
 		syscall(SYS_SETFSUID, 0);
 		syscall(SYS_SETFSGID, 0);
 		$made or fail("raw socket of $uid");
@@ -174,13 +175,13 @@ sub go {
 		my $errno = send_as(UNGOVERNED, UNGOVERNED, $family, 0, $to, $packet);
 		$errno == 0 or die "rig: sending to itself failed with errno $errno\n";
 	}
-	settle(sub { to_wire(barrier_packet('192.0.2.1', '192.0.2.2', $_[0])) }, \@left);
+	settle(sub { to_wire(barrier_packet('198.51.100.1', '198.51.100.2', $_[0])) }, \@left);
 	for (@$send_list) {
 		my ($index, $uid, $gid, $family, $to, $packet) = @$_;
 		my $errno = send_as($uid, $gid, $family, $index, $to, $packet);
 		print "errno $index $errno\n" if $errno;
 	}
-	settle(sub { send_as(UNGOVERNED, UNGOVERNED, 4, 0, inet_aton('192.0.2.1'), barrier_packet('192.0.2.2', '192.0.2.1', $_[0])) }, \@left);
+	settle(sub { send_as(UNGOVERNED, UNGOVERNED, 4, 0, inet_aton('198.51.100.1'), barrier_packet('198.51.100.2', '198.51.100.1', $_[0])) }, \@left);
 	print "left @left\ndone\n";
 }
 

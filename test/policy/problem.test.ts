@@ -112,6 +112,11 @@ test('only errors are errors', (t) => {
   t.true(hasErrors([problem(1, 1, { severity: 'warning' }), problem(1, 1)]));
 });
 
+test('columns of characters', (t) => {
+  const columns = { a: 1, é: 1, '\u0301': 0, '\u0fff': 1, ᄀ: 2, '\u1160': 1, 你: 2, 한: 2, '、': 2, 'ｗ': 2, 'ｱ': 1, '￥': 2, '😀': 2, '𠀀': 2, '␛': 1 };
+  t.deepEqual(Object.fromEntries(Object.keys(columns).map((character) => [character, columnsOf(character)])), columns);
+});
+
 const quotations: readonly (readonly [text: string, shown: string])[] = [
   ['plain', '"plain"'],
   ['', '""'],

@@ -34,6 +34,7 @@ const cases: readonly (readonly [title: string, text: string, salvage: readonly 
   ['a text', 'webapp\n', []],
   ['a list', '- webapp\n', []],
   ['groups', 'groups: { a: [x] }\n', []],
+  ['groups that are a list', 'groups: [a]\n', []],
   ['groups beside a policy', 'service: a\nmatch: { user: a }\n---\ngroups: { a: [x] }\n', ['1:1 a: user "a"']],
   ['groups in a policy', 'service: a\nmatch: { user: a }\ngroups: { b: 10.0.0.0/8 }\n', ['1:1 a: user "a"']],
   ['a good file', 'service: a\nmatch: { user: a }\n', ['not refused']],
@@ -43,6 +44,10 @@ for (const [title, text, salvage] of cases) test(`salvage: ${title}`, (t) => t.d
 
 test('salvage: bytes that are no UTF-8', (t) => {
   t.deepEqual(salvaged(Buffer.from('service: a\nmatch: { user: a }\n# \xff\n', 'latin1')), ['1:1 a: user "a"']);
+});
+
+test('salvage: too large a file', (t) => {
+  t.deepEqual(salvaged(`service: a\nmatch: { user: a }\n${'#'.repeat(1024 * 1024)}`), []);
 });
 
 test('salvage is bounded', (t) => {
