@@ -42,8 +42,10 @@ export function askUdp(server: NameServer, query: Query, timeout: number): Promi
       ignored += 1;
       return ignored > MAX_IGNORED ? reject(new Error(`too many datagrams that are no answer (${answer.reason})`)) : undefined;
     });
-    socket.connect(server.port, server.address, () => {
-      if (!closed) socket.send(query.bytes, (error) => error && reject(error));
+    // Node hands an unreachable server's error to this callback, not to `error`
+    socket.connect(server.port, server.address, (unreachable?: Error) => {
+      if (unreachable !== undefined) return reject(unreachable);
+      return closed ? undefined : socket.send(query.bytes, (error) => error && reject(error));
     });
     return () => {
       closed = true;

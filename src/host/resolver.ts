@@ -16,11 +16,15 @@ const MAX_UNDER_WAY = 200;
 const RECORD_TYPES: readonly RecordType[] = ['A', 'AAAA'];
 const LONGEST_SLEEP = 60_000;
 
+const dueTypes = (entry: BookEntry, now: number) => RECORD_TYPES.filter((type) => entry.lookUps[type] === null || (dueOf(entry, type) ?? 0) <= now);
+
 export class Resolver {
   readonly #options: ResolverOptions;
   readonly #book = new Map<string, BookEntry>();
   readonly #queue = new DueQueue();
   readonly #underWay = new Set<string>();
+  /** To be asked for whether they are due or not. */
+  readonly #forced = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
   #idle: (() => void)[] = [];
@@ -36,6 +40,7 @@ export class Resolver {
       if (wanted.has(domain)) continue;
       this.#book.delete(domain);
       this.#queue.delete(domain);
+      this.#forced.delete(domain);
     }
     for (const domain of wanted) {
       if (this.#book.has(domain) && this.#queue.has(domain)) continue;
@@ -51,7 +56,10 @@ export class Resolver {
 
   /** Asks for everything again, e.g. because the nameservers changed. */
   refresh(): void {
-    for (const domain of this.#book.keys()) this.#queue.set(domain, 0);
+    for (const domain of this.#queue.keys()) {
+      this.#forced.add(domain);
+      this.#queue.set(domain, 0);
+    }
     this.#turn();
   }
 
@@ -76,9 +84,9 @@ export class Resolver {
       if (next === null || next.due > now || this.#underWay.size >= MAX_UNDER_WAY) break;
       this.#queue.set(next.key, Number.POSITIVE_INFINITY);
       this.#expire(next.key, now);
-      const entry = this.entry(next.key);
-      const asked = RECORD_TYPES.filter((type) => (dueOf(entry, type) ?? 0) <= now || entry.lookUps[type] === null);
-      if (asked.length === 0 || this.#underWay.has(next.key)) this.#plan(next.key);
+      if (this.#underWay.has(next.key)) continue; // planned when its answers are in
+      const asked = this.#forced.delete(next.key) ? RECORD_TYPES : dueTypes(this.entry(next.key), now);
+      if (asked.length === 0) this.#plan(next.key);
       else void this.#ask(next.key, asked);
     }
     this.#sleep(now);
@@ -122,7 +130,7 @@ export class Resolver {
   #plan(domain: string): void {
     if (this.#underWay.has(domain)) return;
     const entry = this.entry(domain);
-    const due = dueOf(entry) ?? 0;
+    const due = this.#forced.has(domain) ? 0 : (dueOf(entry) ?? 0);
     const expiry = nextExpiry(entry, this.#options.limits) ?? Number.POSITIVE_INFINITY;
     this.#queue.set(domain, Math.min(due, expiry));
   }

@@ -43,6 +43,8 @@ const clampTtl = (seconds: number, { minTtl, maxTtl }: BookLimits): number => Ma
 
 /** Back-off of failing look-ups: 1 s, 2 s, … 60 s. */
 const RETRY = { first: 1000, most: 60_000 };
+/** Nothing is asked for more often, whatever TTL and `min_ttl` say. */
+const SHORTEST_WAIT = 1000;
 
 /** When an address stops to count, given how its record type's look-ups go. */
 function expiryOf({ lastSeen, ttl, type }: BookAddress, lookUps: BookEntry['lookUps'], { hold, maxStale }: BookLimits): number {
@@ -70,7 +72,7 @@ export function learn(entry: BookEntry, type: RecordType, learned: Learned, now:
   }
   const ttl = clampTtl(learned.ttl, limits);
   const error = learned.kind === 'nxdomain' ? 'NXDOMAIN' : null;
-  const lookUp: LookUp = { outcome: learned.kind, error, at: now, succeeded: now, due: now + ttl * (0.9 + jitter / 10), failures: 0 };
+  const lookUp: LookUp = { outcome: learned.kind, error, at: now, succeeded: now, due: now + Math.max(ttl, SHORTEST_WAIT) * (0.9 + jitter / 10), failures: 0 };
   const lookUps = { ...entry.lookUps, [type]: lookUp };
   if (learned.kind !== 'addresses') return { ...entry, lookUps };
   const addresses = new Map(entry.addresses);

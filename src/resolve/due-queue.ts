@@ -9,6 +9,10 @@ export class DueQueue {
     return this.#heap.length;
   }
 
+  keys(): Iterable<string> {
+    return [...this.#places.keys()];
+  }
+
   has(key: string): boolean {
     return this.#places.has(key);
   }
