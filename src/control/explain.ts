@@ -1,5 +1,9 @@
 /** Would it pass, by which line, and what to write if it should. Pure: answers from the same `verdict` the kernel is tested against. */
-import { type Address, formatAddress, parseAddress } from '../net/address.ts';
+import { getDomain } from 'tldts';
+import { type Address, addressInNetwork, formatAddress, parseAddress } from '../net/address.ts';
+import { portMatchText } from '../policy/ports.ts';
+import type { Rule } from '../policy/rule.ts';
+import { matchesDomain } from '../resolve/domain-pattern.ts';
 import { parseDestinationText } from './destination-text.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import { type Packet, type Verdict, verdict } from '../ruleset/verdict.ts';
@@ -30,12 +34,44 @@ function describe({ confinement, rule, audited, action }: Verdict, destination: 
   return `nothing listed allows ${destination}`;
 }
 
-function suggest({ action, confinement, rule, audited }: Verdict, destination: string, port: number | null, protocol: string): string | null {
+/** Whether two names belong to one owner, as far as can be told. */
+const sameDomain = (a: string, b: string) => getDomain(a) !== null && getDomain(a) === getDomain(b);
+
+/** The entry that comes closest to allowing a destination: the same destination at other ports, or else the same port at a sibling's name. */
+function closest({ allow }: Confinement, host: string, remote: Address | null, port: number | null, protocol: string): { readonly rule: Rule; readonly ports: boolean } | null {
+  const covers = ({ target }: Rule) =>
+    target.kind === 'network' ? remote !== null && addressInNetwork(remote, target.network) : matchesDomain(target.domain, host);
+  const there = allow.find(covers);
+  if (there !== undefined) return { rule: there, ports: true };
+  const open = ({ ports }: Rule) => ports.some((match) => match.protocol === 'any' || (match.protocol === protocol && (port === null || (match.first <= port && port <= match.last))));
+  const sibling = allow.find((rule) => rule.target.kind === 'domain' && sameDomain(rule.target.domain.name, host) && open(rule));
+  return sibling === undefined ? null : { rule: sibling, ports: false };
+}
+
+function closestText({ rule: { at, text, ports }, ports: otherPorts }: { readonly rule: Rule; readonly ports: boolean }): string {
+  const open = ports.map(portMatchText).join(', ');
+  return `; the closest entry is ${text} at ${at.file}:${at.line}:${at.column}${otherPorts ? `, which allows ports [${open}]` : ''}`;
+}
+
+type Asked = { readonly host: string; readonly remote: Address | null; readonly port: number | null; readonly protocol: 'tcp' | 'udp' | 'icmp' };
+
+function suggest({ action, confinement, rule, audited }: Verdict, { host, remote, port, protocol }: Asked): string | null {
   if (action === 'accept' && !audited) return null;
   if (confinement === null || confinement.mode === 'block') return confinement === null ? null : 'change the mode of its policy';
   if (rule !== null) return `remove or narrow the deny entry at ${rule.at.file}:${rule.at.line}`;
+  const near = closest(confinement, host, remote, port, protocol);
+  return `${entryFor(host, port, protocol)}${near === null ? '' : closestText(near)}`;
+}
+
+/** For a name that nothing resolves. */
+function unlistedSuggestion(confinement: Confinement | undefined, host: string, port: number | null, protocol: Asked['protocol']): string {
+  const near = confinement === undefined ? null : closest(confinement, host, null, port, protocol);
+  return `${entryFor(host, port ?? (protocol === 'icmp' ? null : 443), protocol)}${near === null ? '' : closestText(near)}`;
+}
+
+function entryFor(host: string, port: number | null, protocol: string): string {
   const ports = protocol === 'icmp' ? 'icmp' : `${port ?? 'any'}${protocol === 'tcp' && port !== null ? '' : `/${protocol}`}`;
-  return `under egress.allow add: { to: "${destination}", ports: [${ports}] }`;
+  return `under egress.allow add: { to: "${host}", ports: [${ports}] }`;
 }
 
 function judge(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, remote: Address, port: number, protocol: keyof typeof PROTOCOLS): Verdict {
@@ -78,11 +114,11 @@ export function explain(
   // a name passes where any of its addresses does: that is what a program tries
   const best = verdicts.find(({ decided }) => decided.action === 'accept') ?? verdicts[0];
   const wherever = best === undefined ? anywhere(confinements, owner, port ?? 0, protocol) : null;
-  if (wherever !== null) return { ok: true, report: { ...base, ...decision(wherever, host, port, protocol, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
+  if (wherever !== null) return { ok: true, report: { ...base, ...decision(wherever, { host, remote: null, port, protocol }, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
   if (best === undefined) {
     const listed = (idle?.allow ?? []).some(({ target }) => target.kind === 'domain' && target.domain.name === host.toLowerCase());
     const reason = listed ? `${host} is listed but has no address now` : `${host} is not listed in any policy, so nothing resolves it`;
-    const suggestion = listed ? 'netwallctl status shows the error of its look-up' : `under egress.allow add: { to: "${host}", ports: [${port ?? 443}] }`;
+    const suggestion = listed ? 'netwallctl status shows the error of its look-up' : unlistedSuggestion(idle, host, port, protocol);
     return { ok: true, report: { ...base, verdict: 'refuse', rule: null, address: null, reason, suggestion } };
   }
   const { decided, remote } = best;
@@ -91,13 +127,13 @@ export function explain(
     ok: true,
     report: {
       ...base,
-      ...decision(decided, host, port, protocol, shown),
+      ...decision(decided, { host, remote, port, protocol }, shown),
       address: formatAddress(remote),
     },
   };
 }
 
-function decision(decided: Verdict, host: string, port: number | null, protocol: string, shown: string): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> {
+function decision(decided: Verdict, asked: Asked, shown: string): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> {
   const { confinement, rule, audited, action } = decided;
   const passing = audited ? 'audit' : 'allow';
   return {
@@ -105,6 +141,6 @@ function decision(decided: Verdict, host: string, port: number | null, protocol:
     service: confinement?.service ?? null,
     rule: rule === null ? null : { file: rule.at.file, line: rule.at.line, column: rule.at.column },
     reason: describe(decided, shown),
-    suggestion: suggest(decided, host, port, protocol),
+    suggestion: suggest(decided, asked),
   };
 }

@@ -1,5 +1,6 @@
 /** One item of `to`, `from` or a group: an address, a CIDR block, a domain, a wildcard, or `@group`. */
-import { type Parsed, parseNetwork } from '../net/address.ts';
+import { formatNetwork, type Network, networkAt, type Parsed, parseNetwork } from '../net/address.ts';
+import { wireAddress } from '../net/special.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import type { Destination } from './policy.ts';
 import { quoted } from './visible.ts';
@@ -70,7 +71,14 @@ function parseNetworkItem(text: string): Parsed<DestinationValue> {
     return { ok: false, fault: `${quoted(text)} is a range of addresses`, hint: 'write it as CIDR blocks, for example 10.0.0.0/24' };
   }
   const parsed = parseNetwork(text);
-  if (parsed.ok) return { ok: true, value: { kind: 'network', network: parsed.value } };
+  if (parsed.ok) return mappedFault(text, parsed.value) ?? { ok: true, value: { kind: 'network', network: parsed.value } };
   // the longest spelling of an address has 45 characters; there is nothing to explain about what is far longer
   return text.length <= 60 ? parsed : { ok: false, fault: `${quoted(text)} is not an IP address` };
+}
+
+/** A socket that connects to an IPv4-mapped address sends IPv4, which an entry for IPv6 would never match. */
+function mappedFault(text: string, { family, first, prefix }: Network): Parsed<never> | null {
+  const wire = wireAddress({ family, value: first });
+  if (wire.family === family || prefix < 96) return null;
+  return { ok: false, fault: `${quoted(text)} is IPv4 inside an IPv6 address, and is sent as IPv4`, hint: `did you mean ${formatNetwork(networkAt(wire, prefix - 96))}?` };
 }

@@ -103,3 +103,10 @@ function numberFault(what: string, ports: string, tail: string): Fault {
   // all that was wrong with it were spaces, or another kind of dash
   return { fault: `${what} is not a port`, instead: ports + tail };
 }
+
+/** An item of `ports` as it may be written. */
+export function portMatchText({ protocol, first, last }: PortMatch): string {
+  if (protocol === 'any' || protocol === 'icmp') return protocol;
+  const ports = first === 0 && last === 65535 ? 'any' : first === last ? `${first}` : `${first}-${last}`;
+  return protocol === 'tcp' && ports !== 'any' ? ports : `${ports}/${protocol}`;
+}

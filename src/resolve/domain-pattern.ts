@@ -24,6 +24,11 @@ export function parseDomainPattern(text: string): Parsed<DomainPattern> {
   return hint === undefined ? { ok: false, fault } : { ok: false, fault, hint };
 }
 
+/** Whether a pattern lists a name, which is in ASCII lower case and without the final dot. */
+export function matchesDomain({ name, wildcard }: DomainPattern, asked: string): boolean {
+  return wildcard ? asked.endsWith(`.${name}`) : asked === name;
+}
+
 /**
  * Whose names stand directly below this one: `registry` — everybody's, as below `com` or `co.uk`; `shared` — those of many
  * customers of one provider, as below `github.io` or `s3.amazonaws.com`; null — one owner's. From the Public Suffix List.

@@ -1,0 +1,51 @@
+import test from 'ava';
+import { explain } from '../../src/control/explain.ts';
+import { confinements } from '../ruleset/policies.ts';
+
+const POLICY = `service: webapp
+match: { user: 1001 }
+dns: none
+egress:
+  allow:
+    - to: [api.example.com, 10.0.0.0/8]
+      ports: [443, 8000-8010, 53/udp]
+  deny:
+    - to: 10.9.0.0/16
+`;
+const policies = confinements(POLICY, { nameservers: [], addresses: { 'api.example.com': ['93.184.215.14'] } });
+const addressesOf = (name: string) => policies.flatMap(({ addresses }) => addresses.get(name) ?? []);
+const ask = (destination: string, who = 'webapp') => {
+  const answer = explain({ who, destination }, policies, addressesOf, null);
+  return answer.ok ? answer.report : answer.error;
+};
+
+test('what is allowed names the line', (t) => {
+  t.like(ask('api.example.com:443'), { verdict: 'allow', address: '93.184.215.14', suggestion: null, rule: { line: 6, column: 12 } });
+  t.like(ask('10.1.2.3:8005'), { verdict: 'allow', rule: { line: 6 } });
+});
+
+test('the deny line is named', (t) => {
+  t.like(ask('10.9.1.1:443'), { verdict: 'refuse', rule: { line: 9 } });
+});
+
+const REFUSED: readonly [destination: string, suggestion: RegExp][] = [
+  ['10.1.2.3:22', /^under egress\.allow add: \{ to: "10\.1\.2\.3", ports: \[22\] \}; the closest entry is .*10\.0\.0\.0\/8.*:6:29, which allows ports \[443, 8000-8010, 53\/udp\]$/],
+  ['10.1.2.3/icmp', /ports: \[icmp\] \}; the closest entry is .*10\.0\.0\.0\/8/],
+  ['api.example.com:22', /add: \{ to: "api\.example\.com", ports: \[22\] \}; the closest entry is .*api\.example\.com.*:6:12, which allows ports/],
+  ['www.example.com:443', /add: \{ to: "www\.example\.com", ports: \[443\] \}; the closest entry is .*api\.example\.com.*:6:12$/],
+  ['www.example.com:22', /add: \{ to: "www\.example\.com", ports: \[22\] \}$/],
+  ['example.org:443', /add: \{ to: "example\.org", ports: \[443\] \}$/],
+  ['192.0.2.1:443', /add: \{ to: "192\.0\.2\.1", ports: \[443\] \}$/],
+];
+for (const [destination, suggestion] of REFUSED) {
+  test(`refused: ${destination}`, (t) => {
+    const report = ask(destination);
+    t.like(report, { verdict: 'refuse' });
+    t.regex(typeof report === 'string' ? report : (report.suggestion ?? ''), suggestion);
+  });
+}
+
+test('who is not governed passes, who is nobody is an error', (t) => {
+  t.like(ask('192.0.2.1:443', '4711'), { verdict: 'allow', service: null });
+  t.is(ask('192.0.2.1:443', 'nobody-there'), '"nobody-there" is no service, user or number');
+});
