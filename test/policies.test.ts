@@ -42,7 +42,7 @@ const confinements: readonly Confinement[] = set.services.flatMap(({ linked, kin
   if (linked === null) return [];
   const ids = subjects.map(({ id }) => (typeof id === 'number' ? id : idOf(kind, id)));
   const addresses = new Map(listedNames(linked).flatMap((name) => (dns.has(name) ? [[name, [dns.get(name) ?? address('::')]] as const] : [])));
-  return [confine(linked, { ids, nameservers: [address(NAMESERVER)], addresses })];
+  return [confine(linked, { ids, nameservers: [address(NAMESERVER)], addresses, dnsPort: 5300 })];
 });
 
 test('there are at least ten examples', (t) => {

@@ -1,6 +1,6 @@
 /** netwallctl: asks the daemon, or checks files without one. */
 import { Command, CommanderError } from 'commander';
-import { type DiffReport, EXIT, type ExplainReport, type ReloadReport, type StatusReport, VERSION } from '../control/api.ts';
+import { type DiffReport, EXIT, type ExplainReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
 import { ask, ControlError } from '../control/client.ts';
 import { HostError } from '../host/host-error.ts';
 import { painter } from './output.ts';
@@ -81,6 +81,12 @@ command('explain <who> <destination>', 'would it pass, by which line, or what to
     if (report.verdict === 'refuse') exitCode = EXIT.refused;
   },
 );
+
+command('resolve <name>', 'look a name up now, whatever is known of it').action(async (name: string) => {
+  const report = await post<ResolveReport>(`/v1/resolve?${new URLSearchParams({ name }).toString()}`);
+  print(report, () => [`${report.name}: ${report.addresses.join(' ') || (report.error ?? 'no addresses')}`, `listed by: ${report.services.join(', ') || 'no policy'}`].join('\n'));
+  if (report.addresses.length === 0) exitCode = EXIT.error;
+});
 
 command('unload', 'remove the wall: nothing is confined until reload or the next start').action(async () => {
   const report = await post('/v1/unload');

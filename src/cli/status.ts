@@ -42,9 +42,18 @@ function overview(services: readonly ServiceReport[], paint: Paint): string {
   return table([['SERVICE', 'STATE', 'MODE', 'WHO', 'NAMES', 'PACKETS', 'BYTES', 'DENIED'].map((title) => paint('bold', title)), ...rows]);
 }
 
+function dnsLines({ dns }: ServiceReport, paint: Paint): string[] {
+  if (dns.mode !== 'filtered') return [`  dns: ${dns.mode}`];
+  const { queries = 0, answered = 0, refused = 0, failed = 0, lastError = null, refusedNames = [] } = dns;
+  const lines = [`  dns: filtered, ${queries} queries, ${answered} answered, ${refused} refused, ${failed} failed`];
+  if (refusedNames.length > 0) lines.push(`    not listed: ${paint('red', refusedNames.map(({ name, count }) => (count > 1 ? `${name} (${count}×)` : name)).join(' '))}`);
+  if (lastError !== null) lines.push(`    last error: ${paint('yellow', lastError)}`);
+  return lines;
+}
+
 function details(service: ServiceReport, paint: Paint): string[] {
   const message = service.message === null ? [] : [`  ${paint('yellow', service.message)}`];
-  return [...message, `  ${service.source.file}:${service.source.line}`, ...service.names.flatMap((name) => nameLines(name, paint))];
+  return [...message, `  ${service.source.file}:${service.source.line}`, ...dnsLines(service, paint), ...service.names.flatMap((name) => nameLines(name, paint))];
 }
 
 /** For all services, or for one of them in detail. */

@@ -26,6 +26,8 @@ export type Config = {
     readonly maxTtl: number;
     readonly hold: number;
     readonly maxStale: number;
+    readonly requireAd: boolean;
+    readonly refuseWith: 'refused' | 'nxdomain';
   };
   readonly metrics: { readonly listen: Endpoint | null };
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'; readonly format: 'json' | 'pretty' };
@@ -57,7 +59,7 @@ function refused(problems: readonly Problem[]): ParsedConfig {
 
 function configOf(shape: z.output<typeof configDocument>): Config {
   const { policy_dirs, state_dir, runtime_dir, boot_file, table, nft, reconcile_interval, metrics, log } = shape;
-  const { servers, timeout, tries, min_ttl, max_ttl, hold, max_stale } = shape.dns;
+  const { servers, timeout, tries, min_ttl, max_ttl, hold, max_stale, require_ad, refuse_with } = shape.dns;
   return {
     policyDirs: policy_dirs,
     stateDir: state_dir,
@@ -66,7 +68,7 @@ function configOf(shape: z.output<typeof configDocument>): Config {
     table,
     nft,
     reconcileInterval: reconcile_interval,
-    dns: { servers, timeout, tries, minTtl: min_ttl, maxTtl: max_ttl, hold, maxStale: max_stale },
+    dns: { servers, timeout, tries, minTtl: min_ttl, maxTtl: max_ttl, hold, maxStale: max_stale, requireAd: require_ad, refuseWith: refuse_with },
     metrics,
     log,
   };

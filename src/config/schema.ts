@@ -57,6 +57,8 @@ const dns = withHints(
       min_ttl: duration(0, DAY, 'Shorter TTLs are treated as this.').prefault('5s'),
       max_ttl: duration(SECOND, 7 * DAY, 'Longer TTLs are treated as this.').prefault('1h'),
       hold: duration(0, 7 * DAY, 'How long an address stays allowed after it was last in an answer.').prefault('10m'),
+      require_ad: z.boolean().default(false).meta({ description: 'Only answers that a validating name server vouches for (AD) count.' }),
+      refuse_with: z.enum(['refused', 'nxdomain']).default('refused').meta({ description: 'How a name that is not listed is answered under "dns: filtered".' }),
       max_stale: duration(MINUTE, 30 * DAY, 'How long addresses stay allowed while no name server answers.').prefault('24h'),
     })
     .superRefine(({ min_ttl: minTtl, max_ttl: maxTtl, hold, max_stale: maxStale }, context) => {
@@ -102,7 +104,7 @@ const policyDirs = withHints(
 
 /** Keys that are known, but elsewhere. */
 const misplaced = new Map(
-  Object.entries({ dns: ['servers', 'timeout', 'tries', 'min_ttl', 'max_ttl', 'hold', 'max_stale'], metrics: ['listen'], log: ['level', 'format'] }).flatMap(
+  Object.entries({ dns: ['servers', 'timeout', 'tries', 'min_ttl', 'max_ttl', 'hold', 'max_stale', 'require_ad', 'refuse_with'], metrics: ['listen'], log: ['level', 'format'] }).flatMap(
     ([parent, keys]) => keys.map((key) => [key, `"${key}" belongs under "${parent}"`] as const),
   ),
 );

@@ -1,6 +1,6 @@
 /** The JSON of the control socket, version 1. What is here stays; keys may be added. */
 import type { Drift } from '../daemon/drift.ts';
-import type { Mode } from '../policy/policy.ts';
+import type { DnsMode, Mode } from '../policy/policy.ts';
 
 export const API_VERSION = 'netwall/v1';
 export const VERSION = '0.1.0';
@@ -14,6 +14,21 @@ export type NameReport = {
   readonly error: string | null;
 };
 
+/** How a service's names are resolved; the counts are there with `dns: filtered`. */
+export type DnsReport = {
+  readonly mode: DnsMode;
+  readonly port: number | null;
+  readonly queries?: number;
+  readonly answered?: number;
+  readonly cached?: number;
+  readonly refused?: number;
+  readonly failed?: number;
+  readonly limited?: number;
+  readonly lastError?: string | null;
+  /** Names that are not listed and were asked for, the latest last. */
+  readonly refusedNames?: readonly { readonly name: string; readonly type: string; readonly count: number; readonly firstSeen: string; readonly lastSeen: string }[];
+};
+
 export type ServiceReport = {
   readonly service: string;
   readonly mode: Mode;
@@ -23,6 +38,7 @@ export type ServiceReport = {
   readonly uids: readonly number[];
   readonly gids: readonly number[];
   readonly names: readonly NameReport[];
+  readonly dns: DnsReport;
   readonly counters: { readonly packets: number; readonly bytes: number; readonly deniedPackets: number };
 };
 
@@ -48,6 +64,13 @@ export type ExplainReport = {
   readonly suggestion: string | null;
 };
 
+export type ResolveReport = {
+  readonly name: string;
+  /** Services whose policy lists the name. */
+  readonly services: readonly string[];
+  readonly addresses: readonly string[];
+  readonly error: string | null;
+};
 export type ReloadReport = { readonly generation: number; readonly state: StatusReport['state']; readonly problems: readonly string[] };
 export type DiffReport = { readonly differences: readonly string[] };
 export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };

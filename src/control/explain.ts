@@ -84,6 +84,20 @@ export type Explanation = { readonly ok: true; readonly report: ExplainReport } 
 /** An address no policy means in particular (RFC 5737): where it passes, everything does. */
 const UNKNOWN_ADDRESS: Address = { family: 4, value: 0xc6336401n };
 
+/** For a name that a wildcard covers and that nobody has asked for yet: its addresses are opened when the service asks. */
+function belowWildcard(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, host: string, port: number | null, protocol: keyof typeof PROTOCOLS): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> | null {
+  const { confinement } = judge(confinements, owner, UNKNOWN_ADDRESS, port ?? 0, protocol);
+  if (confinement === null || confinement.dns.mode !== 'filtered' || confinement.mode === 'block') return null;
+  const covers = ({ target }: Rule) => target.kind === 'domain' && matchesDomain(target.domain, host);
+  const open = ({ ports }: Rule) => ports.some((match) => match.protocol === 'any' || (match.protocol === protocol && (port === null || (match.first <= port && port <= match.last))));
+  const denied = confinement.deny.find((rule) => covers(rule) && open(rule));
+  const rule = denied ?? confinement.allow.find((candidate) => covers(candidate) && candidate.target.kind === 'domain' && candidate.target.domain.wildcard && open(candidate));
+  if (rule === undefined) return null;
+  const at = { file: rule.at.file, line: rule.at.line, column: rule.at.column };
+  if (denied !== undefined) return { verdict: 'refuse', service: confinement.service, rule: at, reason: `denied by ${rule.text}`, suggestion: `remove or narrow the deny entry at ${at.file}:${at.line}` };
+  return { verdict: 'allow', service: confinement.service, rule: at, reason: `allowed by ${rule.text}, once the service has looked the name up`, suggestion: null };
+}
+
 /** For a name that nothing resolves here: what holds wherever it leads. */
 function anywhere(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, port: number, protocol: keyof typeof PROTOCOLS): Verdict | null {
   const decided = judge(confinements, owner, UNKNOWN_ADDRESS, port, protocol);
@@ -108,13 +122,16 @@ export function explain(
     return { ok: false, error: idle === undefined ? `"${who}" is no service, user or number` : `service "${who}" governs nobody yet: its user does not exist` };
   }
   const address = parseAddress(host);
-  const candidates = address.ok ? [address.value] : addressesOf(host.toLowerCase());
+  const seen = confinements.find((confinement) => confinement.service === who)?.addresses.get(host.toLowerCase());
+  const candidates = address.ok ? [address.value] : (seen ?? addressesOf(host.toLowerCase()));
   const base = { port, protocol, service: idle?.service ?? null };
   const verdicts = candidates.map((remote) => ({ remote, decided: judge(confinements, owner, remote, port ?? 0, protocol) }));
   // a name passes where any of its addresses does: that is what a program tries
   const best = verdicts.find(({ decided }) => decided.action === 'accept') ?? verdicts[0];
   const wherever = best === undefined ? anywhere(confinements, owner, port ?? 0, protocol) : null;
   if (wherever !== null) return { ok: true, report: { ...base, ...decision(wherever, { host, remote: null, port, protocol }, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
+  const below = best === undefined ? belowWildcard(confinements, owner, host.toLowerCase(), port, protocol) : null;
+  if (below !== null) return { ok: true, report: { ...base, ...below, address: null } };
   if (best === undefined) {
     const listed = (idle?.allow ?? []).some(({ target }) => target.kind === 'domain' && target.domain.name === host.toLowerCase());
     const reason = listed ? `${host} is listed but has no address now` : `${host} is not listed in any policy, so nothing resolves it`;

@@ -1,23 +1,20 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
 import type { Address } from '../net/address.ts';
-import type { DiffReport, DriftReport, ReloadReport } from '../control/api.ts';
+import type { DiffReport, DriftReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
+import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
-import type { DriftLog } from './drift.ts';
-import type { Enforcer } from './enforcer.ts';
-import type { Reconciler } from './reconciler.ts';
-import { type NameStatusOf, statusReport } from './report.ts';
+import { statusReport, type StatusSources } from './report.ts';
 
 export type RouteOptions = {
-  readonly reconciler: Reconciler;
-  readonly enforcer: Enforcer;
-  readonly drift: DriftLog;
-  readonly statusOf: NameStatusOf;
+  readonly status: StatusSources;
   readonly addressesOf: (domain: string) => readonly Address[];
   readonly uidOf: (name: string) => Promise<number | null>;
+  /** Asks for a name now, whatever is known of it. */
+  readonly resolve: (name: string) => Promise<ResolveReport>;
 };
 
 const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
@@ -28,13 +25,14 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ reconciler, enforcer, drift, statusOf, addressesOf, uidOf }: RouteOptions): Routes {
+export function controlRoutes({ status, addressesOf, uidOf, resolve }: RouteOptions): Routes {
+  const { reconciler, enforcer, drift } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
       '/v1/status': async () => {
         const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
-        return ok(statusReport(reconciler, enforcer, drift, statusOf, counters));
+        return ok(statusReport(status, counters));
       },
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),
@@ -54,6 +52,11 @@ export function controlRoutes({ reconciler, enforcer, drift, statusOf, addresses
           problems.filter(({ severity }) => severity === 'error').map((problem) => formatProblem(problem, text)),
         );
         return ok({ generation: enforcer.generation, state: reconciler.state, problems } satisfies ReloadReport);
+      },
+      '/v1/resolve': async (query) => {
+        const name = parseDomainPattern(query.get('name') ?? '');
+        if (!name.ok) return { status: 400, body: { error: name.fault } };
+        return name.value.wildcard ? { status: 400, body: { error: 'a wildcard cannot be resolved' } } : ok(await resolve(name.value.name));
       },
       '/v1/unload': async () => {
         await reconciler.unload();

@@ -15,20 +15,28 @@ import { lockTable } from '../host/instance-lock.ts';
 import { collectGarbage } from '../host/memory.ts';
 import { openNft } from '../host/nft.ts';
 import { openPolicyFiles } from '../host/policy-files.ts';
-import { Resolver } from '../host/resolver.ts';
+import { type LookUp, Resolver } from '../host/resolver.ts';
 import { openStateFiles, type StateFiles, writeFileAtomically } from '../host/state-files.ts';
 import { openNotify, watchdogInterval } from '../host/systemd.ts';
-import { openUpstream } from '../host/upstream.ts';
+import { DnsListeners } from '../host/dns-listeners.ts';
+import { openForwarder } from '../host/forward.ts';
+import { useOwnGroup } from '../host/own-group.ts';
 import { watchDirectories } from '../host/watch.ts';
-import { type Address, parseAddress } from '../net/address.ts';
+import { nameMatcher } from '../resolve/name-matcher.ts';
+import { type Address, formatAddress, parseAddress } from '../net/address.ts';
 import type { GoodVersion } from '../policy/policy-set.ts';
+import { analyse } from '../dns/answer.ts';
+import { outcomeOf } from '../dns/look-up.ts';
+import { TYPE } from '../dns/types.ts';
 import { type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
+import { savedSightings, Sightings } from '../resolve/sightings.ts';
 import { bootScript } from '../ruleset/boot.ts';
 import { controlRoutes } from './control-routes.ts';
+import { DnsFilter } from './dns-filter.ts';
 import { DriftLog, driftSchema } from './drift.ts';
 import { Enforcer } from './enforcer.ts';
 import { nameFindings } from './report.ts';
-import { Reconciler } from './reconciler.ts';
+import { addressTimeout, Reconciler } from './reconciler.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
 /** Account databases: a new user is seen when they change, and by looking every so often (LDAP changes no file). */
@@ -39,6 +47,10 @@ const SAVE_MILLISECONDS = 5000;
 /** After the start, when everything is in place and saved. */
 const SETTLED_MILLISECONDS = 10_000;
 const BOOT_FILE_MILLISECONDS = 200;
+/** How long what a service's own query opened may be missing from the rulesets, and so from what other services may reach. */
+const SEEN_MILLISECONDS = 2000;
+/** How exactly names that wildcards cover run out. */
+const SIGHTINGS_MILLISECONDS = 10_000;
 
 const goodVersions = z.array(z.object({ name: z.string(), path: z.string(), hash: z.string(), text: z.string(), groups: z.string() }));
 
@@ -121,6 +133,7 @@ export type Daemon = {
 /** Starts the daemon. Throws HostError when it cannot run at all: another one runs, a directory cannot be made. */
 export async function startDaemon({ config, log, environment }: DaemonOptions): Promise<Daemon> {
   const lock = await lockTable(config.table);
+  if (!useOwnGroup()) log.warn('the daemon cannot have a group of its own: a policy for root applies to its DNS queries as well');
   try {
     await mkdir(config.runtimeDir, { recursive: true, mode: 0o755 });
   } catch (error) {
@@ -134,14 +147,23 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const nameservers = new Nameservers();
   nameservers.read();
   const limits: BookLimits = { minTtl: config.dns.minTtl, maxTtl: config.dns.maxTtl, hold: config.dns.hold, maxStale: config.dns.maxStale };
-  const upstream = openUpstream({
+  const forwarder = openForwarder({
     servers: () => (config.dns.servers.length > 0 ? config.dns.servers : nameservers.servers),
     timeout: config.dns.timeout,
     tries: config.dns.tries,
+    requireAd: config.dns.requireAd,
   });
+  const lookUp: LookUp = async (domain, type) => {
+    const outcome = await forwarder.ask({ name: domain, type: TYPE[type], dnssecOk: false });
+    if (outcome.kind === 'failure') return outcome;
+    const analysed = analyse(outcome.bytes);
+    return analysed.ok ? outcomeOf(analysed.analysis, type) : { kind: 'failure', reason: `unusable answer: ${analysed.fault}` };
+  };
   let reconciler: Reconciler | null = null;
-  const resolver = new Resolver({ upstream, limits, onChange: () => reconciler?.trigger('names') });
+  const resolver = new Resolver({ lookUp, limits, onChange: () => reconciler?.trigger('names') });
   resolver.load((await readState(state, 'addresses', savedBook, log)) ?? {});
+  const sightings = new Sightings();
+  sightings.load((await readState(state, 'sightings', savedSightings, log)) ?? {}, performance.now(), clockOffset(), limits.maxTtl + limits.hold);
   const statusOf = (domain: string) => nameState(resolver.entry(domain), performance.now());
 
   const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir });
@@ -158,6 +180,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     await save('generation', enforcer.generation);
     await save('accounts', accounts.save());
     await save('addresses', resolver.save());
+    await save('sightings', sightings.save(clockOffset()));
+    await save('dns-ports', Object.fromEntries(listeners.known));
     await save('history', drift.history);
   });
   const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
@@ -171,6 +195,23 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     }
   });
   const accounts = openAccounts(await readState(state, 'accounts', savedAccounts, log));
+  const seen = deferred(SEEN_MILLISECONDS, async () => reconciler?.trigger('names'));
+  const filter = new DnsFilter({
+    forwarder,
+    grant: (wanted) => enforcer.grant(wanted),
+    catchUp: async (doubt) => (await reconciler?.catchUp(doubt)) ?? false,
+    learn: (domain, addresses, ttl) => resolver.observe(domain, addresses, ttl),
+    sightings,
+    onSeen: seen.soon,
+    limits,
+    refusal: config.dns.refuseWith,
+    addressTimeout: addressTimeout(config),
+  });
+  const listeners = new DnsListeners({
+    log,
+    answer: (service, query, datagram) => filter.answer(service, query, datagram),
+    remembered: new Map(Object.entries((await readState(state, 'dns-ports', z.record(z.string(), z.int().min(1).max(65535)), log)) ?? {})),
+  });
   const notify = openNotify(environment);
   let generation = -1;
   let ready = false;
@@ -179,7 +220,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     log,
     files: openPolicyFiles(config.policyDirs),
     accounts,
-    names: { want: (domains) => resolver.want(domains), addressesOf: (domain) => resolver.entry(domain).current },
+    names: { want: (domains) => resolver.want(domains), addressesOf: (domain) => resolver.entry(domain).current, seenBy: (service) => sightings.seenBy(service) },
+    dns: { listen: (services) => listeners.listen(services), serve: (services) => filter.serve(services) },
     nameservers: () => nameservers.addresses,
     enforcer,
     drift,
@@ -197,7 +239,24 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   }));
 
-  const routes = controlRoutes({ reconciler: running, enforcer, drift, statusOf, addressesOf: (domain) => resolver.entry(domain).current, uidOf: (name) => accounts.find('user', name) });
+  const routes = controlRoutes({
+    status: { reconciler: running, enforcer, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    addressesOf: (domain) => resolver.entry(domain).current,
+    uidOf: (name) => accounts.find('user', name),
+    resolve: async (name) => {
+      const services = running.services.filter(({ entry }) => entry.linked !== null && nameMatcher(entry.linked).allowing(name).length > 0).map(({ entry }) => entry.service);
+      filter.forget();
+      if (await resolver.again(name)) {
+        await running.request('names');
+        const { error } = statusOf(name);
+        return { name, services, addresses: resolver.entry(name).current.map(formatAddress), error };
+      }
+      const outcomes = await Promise.all([lookUp(name, 'A'), lookUp(name, 'AAAA')]);
+      const addresses = outcomes.flatMap((outcome) => (outcome.kind === 'addresses' ? outcome.addresses : [])).map(formatAddress);
+      const failures = outcomes.flatMap((outcome) => (outcome.kind === 'failure' ? [outcome.reason] : outcome.kind === 'nxdomain' ? ['NXDOMAIN'] : []));
+      return { name, services, addresses, error: addresses.length > 0 ? null : (failures[0] ?? 'no addresses (NODATA)') };
+    },
+  });
   const control = await serveControl(join(config.runtimeDir, 'control.sock'), await accounts.find('group', 'netwall'), routes);
 
   const stops = [
@@ -207,12 +266,16 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       if (!nameservers.read()) return;
       log.info({ nameservers: nameservers.servers.map(({ address }) => address) }, 'nameservers changed');
       running.trigger('nameservers');
+      filter.forget();
       resolver.refresh();
     }),
     every(PENDING_LOOK_MILLISECONDS, () => {
       if (accounts.missing()) running.trigger('accounts');
     }),
     every(config.reconcileInterval, () => running.trigger('interval')),
+    every(SIGHTINGS_MILLISECONDS, () => {
+      if (sightings.expire(performance.now())) running.trigger('names');
+    }),
   ];
   const watchdog = watchdogInterval(environment);
   if (watchdog !== null) {
@@ -237,6 +300,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       await notify('STOPPING=1');
       for (const stop of stops) stop();
       resolver.close();
+      listeners.close();
+      forwarder.close();
       await running.close();
       control.close();
       control.closeAllConnections();
@@ -247,6 +312,9 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   };
 }
+
+/** Wall clock less the daemon's monotonic clock, milliseconds. */
+const clockOffset = () => Date.now() - performance.now();
 
 function every(milliseconds: number, task: () => void): () => void {
   const timer = setInterval(task, milliseconds);

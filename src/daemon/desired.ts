@@ -20,6 +20,10 @@ export type DesiredInputs = {
   readonly nameservers: readonly Address[];
   /** Must return the same array while a domain's addresses are the same. */
   readonly addressesOf: (domain: string) => readonly Address[];
+  /** Names that wildcards of a service cover and that were seen; the same map while they are the same. */
+  readonly seenBy: (service: string) => ReadonlyMap<string, readonly Address[]>;
+  /** Where a service's DNS queries go; null: nowhere. */
+  readonly dnsPortOf: (service: string) => number | null;
   readonly options: CompileOptions;
 };
 
@@ -39,13 +43,15 @@ export class DesiredState {
   #memory = new Map<string, Remembered>();
 
   /** Services in order. A service that has not changed is the same object as the last time. */
-  compute({ services, principals, nameservers, addressesOf, options }: DesiredInputs): readonly ServiceState[] {
+  compute({ services, principals, nameservers, addressesOf, seenBy, dnsPortOf, options }: DesiredInputs): readonly ServiceState[] {
     const next = new Map<string, Remembered>();
     const states = services.map((entry, index) => {
       const who = principals[index] ?? { ids: [], missing: [] };
       const domains = entry.linked === null ? [] : namesOf(entry.linked);
       const lists = domains.map(addressesOf);
-      const key = [entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
+      const seen = seenBy(entry.service);
+      const dnsPort = dnsPortOf(entry.service);
+      const key = [seen, dnsPort, entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
       const id = `${entry.at.file} ${entry.service}`;
       const before = this.#memory.get(id);
       if (before !== undefined && same(before.key, key)) {
@@ -54,9 +60,9 @@ export class DesiredState {
         next.set(id, { key, state });
         return state;
       }
-      const addresses = new Map(domains.map((domain, at) => [domain, lists[at] ?? []]));
+      const addresses = new Map([...seen, ...domains.map((domain, at) => [domain, lists[at] ?? []] as const)]);
       const confinement =
-        entry.linked === null ? blocked(entry.service, entry.kind, who.ids) : confine(entry.linked, { ids: who.ids, nameservers, addresses });
+        entry.linked === null ? blocked(entry.service, entry.kind, who.ids, entry.at) : confine(entry.linked, { ids: who.ids, nameservers, addresses, dnsPort });
       const state = { entry, principals: who, confinement, rulesets: compileService(confinement, options) };
       next.set(id, { key, state });
       return state;

@@ -11,7 +11,9 @@ import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
 import { type Counter, type Element, elementId, type ObservedElement } from '../ruleset/element.ts';
 import { readElements } from '../ruleset/listing.ts';
 import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
-import { POLICY_SETS, skeletonText } from '../ruleset/skeleton.ts';
+import { Grants } from './grants.ts';
+import { Lane } from './lane.ts';
+import { INTERVAL_SETS, POLICY_SETS, skeletonText } from '../ruleset/skeleton.ts';
 import { type Transaction, transactionText } from '../ruleset/transaction.ts';
 
 export type Applied = {
@@ -48,6 +50,22 @@ function groupByPrincipal(elements: readonly Element[]): Map<string, Held> {
   return held;
 }
 
+export type ApplyOptions = {
+  /** Changes to the drain sets, by principal. */
+  readonly drains: ReadonlyMap<string, ElementChanges>;
+  /** Where nft refuses a transaction, its principals are tried each by itself. */
+  readonly oneByOne: boolean;
+  /** `grantSequence` when the rulesets were compiled: what was granted later is not in them, and stays. */
+  readonly since: number;
+};
+
+const ids = new WeakMap<readonly Element[], ReadonlySet<string>>();
+function idsOf(elements: readonly Element[]): ReadonlySet<string> {
+  let known = ids.get(elements);
+  if (known === undefined) ids.set(elements, (known = new Set(elements.map(elementId))));
+  return known;
+}
+
 export type EnforcerOptions = {
   readonly nft: Nft;
   readonly table: string;
@@ -65,6 +83,12 @@ export class Enforcer {
   /** The table as this nft prints it when it is as we wrote it. */
   #skeleton: string;
   #generation: number;
+  /** One transaction at a time. */
+  readonly #lane = new Lane();
+  /** What answers of DNS opened since the rulesets were compiled. */
+  readonly #grants = new Grants();
+  /** While `apply` is under way: what its principals are about to have. */
+  #coming: { readonly rulesets: ReadonlyMap<string, PrincipalRuleset>; readonly since: number; readonly done: Promise<unknown> } | null = null;
   /** By principal: nft's words on rulesets it did not take. */
   readonly #failed = new Map<string, { readonly service: string; readonly reason: string }>();
 
@@ -90,8 +114,10 @@ export class Enforcer {
 
   async #commit(transaction: Transaction, text = this.#text(transaction)): Promise<void> {
     if (transaction.length === 0) return;
-    await this.#options.nft.apply(text);
-    this.#generation += 1;
+    await this.#lane.run(async () => {
+      await this.#options.nft.apply(text);
+      this.#generation += 1;
+    });
   }
 
   /** Brings the rules back without touching elements or their counters; where that cannot be done the table is built anew. */
@@ -113,6 +139,7 @@ export class Enforcer {
   async observe(desired: readonly PrincipalRuleset[]): Promise<Observation> {
     const { nft } = this.#options;
     const deviations: string[] = [];
+    const { sequence } = this.#grants;
     const [skeleton, listed] = await Promise.all([nft.listSkeleton(), nft.listTable()]);
     if (skeleton === null) {
       this.#rebuild = true;
@@ -132,7 +159,9 @@ export class Enforcer {
     const policy = elements.filter(({ set }) => POLICY.has(set));
     this.#held = groupByPrincipal(policy);
     const observed = new Map(policy.map((element) => [elementId(element), element]));
-    deviations.push(...elementDeviations(this.#held, desired));
+    deviations.push(...elementDeviations(this.#held, this.#grants.extend(desired)));
+    // those of later than the listing are in the kernel although it does not show them
+    this.#grants.dropMissing(observed, sequence);
     await this.#renew(desired.flatMap((ruleset) => expiringElements(ruleset.elements, observed)));
     return { deviations, drains: elements.filter(isDrain) };
   }
@@ -145,7 +174,7 @@ export class Enforcer {
     const elements = readable(listing);
     if (elements === null) return ['the table holds what no netwalld has written'];
     const rules = skeleton === this.#skeleton ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
-    return [...rules, ...elementDeviations(groupByPrincipal(elements.filter(({ set }) => POLICY.has(set))), desired)];
+    return [...rules, ...elementDeviations(groupByPrincipal(elements.filter(({ set }) => POLICY.has(set))), this.#grants.extend(desired))];
   }
 
   async #renew(elements: readonly Element[]): Promise<void> {
@@ -190,6 +219,7 @@ export class Enforcer {
     for (const principal of releases) {
       this.#held.delete(principal);
       this.#failed.delete(principal);
+      this.#grants.cover(principal, Number.POSITIVE_INFINITY);
     }
   }
 
@@ -227,10 +257,19 @@ export class Enforcer {
 
   /**
    * Makes the kernel hold what is desired. Principals that are not desired lose what they have.
-   * `oneByOne`: where nft refuses a transaction, its principals are tried each by itself. Throws HostError when the kernel cannot
+   * Throws HostError when the kernel cannot
    * be written; what was applied until then stands, and the next call goes on from there.
    */
-  async apply(desired: readonly PrincipalRuleset[], drains: ReadonlyMap<string, ElementChanges>, oneByOne: boolean): Promise<Applied> {
+  apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
+    const applied = this.#apply(desired, options);
+    const coming = { since: options.since, rulesets: new Map(desired.map((ruleset) => [ruleset.principal, ruleset])), done: applied.then(() => {}, () => {}) };
+    this.#coming = coming;
+    return applied.finally(() => {
+      if (this.#coming === coming) this.#coming = null;
+    });
+  }
+
+  async #apply(desired: readonly PrincipalRuleset[], { drains, oneByOne, since }: ApplyOptions): Promise<Applied> {
     const changed = desired.filter((ruleset) => this.#held.get(ruleset.principal)?.ruleset !== ruleset || drains.has(ruleset.principal));
     const wanted = new Set(desired.map(({ principal }) => principal));
     const leaving = [...this.#held.keys()].some((principal) => !wanted.has(principal));
@@ -240,8 +279,8 @@ export class Enforcer {
     const counters = rebuilt ? undefined : await this.#gateCounters(changed);
     // unchanged principals are left out of the plan, and so must not look as if they had left
     const planned = new Set(changed.map(({ principal }) => principal));
-    const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)));
-    const steps = planSteps({ held, desired: changed, drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
+    const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)).map(([principal, holding]) => [principal, this.#grants.withHeld(principal, holding)]));
+    const steps = planSteps({ held, desired: this.#grants.extend(changed, since), drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
     let text = this.#text(steps[0]?.transaction ?? []);
     for (const [index, step] of steps.entries()) {
       try {
@@ -261,10 +300,69 @@ export class Enforcer {
     for (const ruleset of changed) {
       const known = this.#held.get(ruleset.principal);
       if (known !== undefined) this.#held.set(ruleset.principal, { ...known, ruleset });
+      this.#grants.cover(ruleset.principal, since);
     }
     const operations = steps.flatMap(({ transaction }) => transaction);
     const count = (what: 'add' | 'remove') => operations.reduce((sum, operation) => sum + (operation.do === what ? operation.elements.length : 0), 0);
     return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt };
+  }
+
+  /** What answers of DNS have opened so far: a mark to compare with later. */
+  get grantSequence(): number {
+    return this.#grants.sequence;
+  }
+
+  #has(principal: string, element: Element): boolean {
+    const held = this.#held.get(principal);
+    return held !== undefined && (this.#grants.has(principal, element) || idsOf(held.elements).has(elementId(element)));
+  }
+
+  /** Which of the elements are not in the kernel, or not for much longer; null: that cannot be told, or not be added like that. */
+  #missing(wanted: ReadonlyMap<string, readonly Element[]>): readonly (readonly [principal: string, element: Element])[] | null {
+    const missing: [string, Element][] = [];
+    for (const [principal, elements] of wanted) {
+      if (this.#rebuild || !this.#held.has(principal)) return null;
+      const coming = this.#coming?.rulesets.get(principal);
+      for (const element of elements) {
+        if (!this.#has(principal, element)) missing.push([principal, element]);
+        else if (coming !== undefined && !this.#grants.hasSince(principal, element, this.#coming?.since ?? 0) && !idsOf(coming.elements).has(elementId(element))) return null;
+      }
+    }
+    // ranges must not overlap others: that takes the whole of a ruleset to see
+    return missing.some(([, { set }]) => INTERVAL_SETS.has(set)) ? null : missing;
+  }
+
+  /**
+   * Opens addresses that DNS just gave. Resolves to true once they are in the kernel; many such are one transaction. False: it takes
+   * a run of the reconciler. Throws HostError when nft refuses.
+   */
+  async grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
+    const missing = this.#missing(wanted);
+    if (missing === null && this.#coming !== null) {
+      await this.#coming.done;
+      return this.grant(wanted);
+    }
+    if (missing === null) return false;
+    if (missing.length === 0) return true;
+    this.#joining.push(...missing);
+    this.#joined ??= this.#lane.run(() => this.#join());
+    await this.#joined;
+    return true;
+  }
+
+  #joining: (readonly [principal: string, element: Element])[] = [];
+  #joined: Promise<void> | null = null;
+
+  /** All that was asked for while the transaction before was under way. */
+  async #join(): Promise<void> {
+    const joining = this.#joining;
+    this.#joining = [];
+    this.#joined = null;
+    const elements = new Map(joining.filter(([principal, element]) => !this.#has(principal, element)).map(([, element]) => [elementId(element), element]));
+    if (elements.size === 0) return;
+    await this.#options.nft.apply(this.#text([{ do: 'add', elements: [...elements.values()] }]));
+    this.#generation += 1;
+    for (const [principal, element] of joining) this.#grants.add(principal, element);
   }
 
   /** Another nft may print the same table in other words (protocol names without /etc/protocols, a later version): its words count. */

@@ -26,6 +26,16 @@ export type Names = {
   want(domains: Iterable<string>): void;
   /** The same array while the addresses are the same. */
   addressesOf(domain: string): readonly Address[];
+  /** What the service's own queries gave for names that its wildcards cover. The same map while it is the same. */
+  seenBy(service: string): ReadonlyMap<string, readonly Address[]>;
+};
+
+/** Answers the DNS queries of services with `dns: filtered`. */
+export type Dns = {
+  /** Listens for these services and for no others; the ports, by service. A service that cannot be listened for is left out. */
+  listen(services: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** What is in force from now on. */
+  serve(services: readonly ServiceState[]): void;
 };
 
 export type ReconcilerOptions = {
@@ -34,6 +44,7 @@ export type ReconcilerOptions = {
   readonly files: PolicyFiles;
   readonly accounts: Accounts;
   readonly names: Names;
+  readonly dns: Dns;
   readonly nameservers: () => readonly Address[];
   readonly enforcer: Enforcer;
   readonly drift: DriftLog;
@@ -184,17 +195,23 @@ export class Reconciler {
     const idOf = this.#options.accounts.id;
     const moved = this.#identities.note(services, idOf);
     names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));
+    const ports = await this.#options.dns.listen(filteredServices(services));
+    const deviations = await this.#look(causes, before);
+    // from here to the transactions without a pause: what DNS opens in between would be missing from both
+    const since = this.#options.enforcer.grantSequence;
     const after = this.#desired.compute({
       services,
       principals: resolvePrincipals(services, idOf),
       nameservers: this.#options.nameservers(),
       addressesOf: (domain) => names.addressesOf(domain),
-      options: { addressTimeout: Math.ceil(this.#options.config.dns.maxStale / 1000) },
+      seenBy: (service) => names.seenBy(service),
+      dnsPortOf: (service) => ports.get(service) ?? null,
+      options: { addressTimeout: addressTimeout(this.#options.config) },
     });
     const rulesets = after.flatMap((service) => service.rulesets);
-    const deviations = await this.#look(causes, before);
-    const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets));
+    const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets), since);
     this.#services = after;
+    this.#options.dns.serve(after);
     this.#state = 'enforcing';
     this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
@@ -247,15 +264,15 @@ export class Reconciler {
     return first || this.#failures > 0 ? [] : deviations;
   }
 
-  async #apply(rulesets: readonly PrincipalRuleset[], drains: ReturnType<Drains['changes']>): Promise<Applied> {
+  async #apply(rulesets: readonly PrincipalRuleset[], drains: ReturnType<Drains['changes']>, since: number): Promise<Applied> {
     const { enforcer } = this.#options;
     try {
-      return await enforcer.apply(rulesets, drains, false);
+      return await enforcer.apply(rulesets, { drains, oneByOne: false, since });
     } catch (error) {
       if (!(error instanceof HostError) || !error.refused) throw error;
       // either somebody changed the table under us, or nft does not take some policy: start from what the kernel holds
       await enforcer.observe(rulesets);
-      return enforcer.apply(rulesets, drains, true);
+      return enforcer.apply(rulesets, { drains, oneByOne: true, since });
     }
   }
 
@@ -292,6 +309,14 @@ export class Reconciler {
     return this.#alone(() => this.#options.enforcer.compare(this.rulesets));
   }
 
+  /** Enforces what is known by now. Resolves when that is done, to whether it could be. `doubt`: what the kernel holds is looked at first. */
+  async catchUp(doubt: boolean): Promise<boolean> {
+    if (this.#unloaded || this.#closed) return false;
+    this.#doubt ||= doubt;
+    await this.request('names');
+    return this.#state === 'enforcing';
+  }
+
   /** Keeps runs away while something else asks the kernel. */
   async #alone<T>(task: () => Promise<T>): Promise<T> {
     await this.settled();
@@ -325,6 +350,7 @@ export class Reconciler {
     await this.#alone(() => this.#options.enforcer.unload());
     this.#doubt = true;
     this.#services = [];
+    this.#options.dns.serve([]);
     this.#options.onChange();
   }
 
@@ -338,6 +364,13 @@ export class Reconciler {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.settled();
   }
+}
+
+/** Seconds that the kernel keeps an address of a name without the daemon. */
+export const addressTimeout = ({ dns }: Config): number => Math.ceil(dns.maxStale / 1000);
+
+function filteredServices(services: PolicySet['services']): readonly string[] {
+  return services.filter(({ linked }) => linked !== null && linked.policy.dns === 'filtered' && linked.policy.mode !== 'block').map(({ service }) => service);
 }
 
 /** Services that do not stand as they did, those that are gone included. */

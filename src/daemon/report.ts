@@ -1,10 +1,11 @@
 /** What the daemon says of itself. Reads, never changes. */
 import { formatAddress } from '../net/address.ts';
 import { API_VERSION, type NameReport, type ServiceReport, type StatusReport, VERSION } from '../control/api.ts';
-import { allowedNetworks, judgeAddresses } from '../ruleset/admitted.ts';
+import { judgeName } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import type { Counter } from '../ruleset/element.ts';
 import { namesOf, type ServiceState } from './desired.ts';
+import type { DnsStatistics } from './dns-statistics.ts';
 import type { DriftLog, Finding } from './drift.ts';
 import type { Enforcer } from './enforcer.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -13,24 +14,14 @@ import type { Reconciler } from './reconciler.ts';
 export type NameStatus = Pick<NameReport, 'state' | 'expiresInSeconds' | 'error'>;
 export type NameStatusOf = (domain: string) => NameStatus;
 
-function nameReport(domain: string, confinement: Confinement, statusOf: NameStatusOf): NameReport {
-  const networks = allowedNetworks(confinement);
-  const admitted = new Set<string>();
-  const dropped = new Map<string, string>();
-  for (const rule of [...confinement.allow, ...confinement.deny]) {
-    if (rule.target.kind !== 'domain' || rule.target.domain.name !== domain) continue;
-    const judged = judgeAddresses(rule, confinement, networks);
-    for (const address of judged.admitted) admitted.add(formatAddress(address));
-    for (const { address, reason } of judged.guarded) dropped.set(formatAddress(address), reason);
-  }
-  const guarded = [...dropped.keys()].filter((address) => !admitted.has(address));
-  const status = statusOf(domain);
-  const reasons = guarded.map((address) => `${address} is ${dropped.get(address)}`);
+function nameReport(domain: string, confinement: Confinement, status: NameStatus): NameReport {
+  const { admitted, guarded } = judgeName(domain, confinement);
+  const reasons = guarded.map(({ address, reason }) => `${formatAddress(address)} is ${reason}`);
   return {
     name: domain,
     state: status.state,
-    addresses: [...admitted],
-    guarded,
+    addresses: admitted.map(formatAddress),
+    guarded: guarded.map(({ address }) => formatAddress(address)),
     expiresInSeconds: status.expiresInSeconds,
     error: status.error ?? (reasons.length === 0 ? null : `not admitted: ${reasons.join(', ')}`),
   };
@@ -46,9 +37,26 @@ function stateOf({ entry, principals }: ServiceState, failure: string | undefine
   return { state: 'active', message: null };
 }
 
-export function nameReports(service: ServiceState, statusOf: NameStatusOf): readonly NameReport[] {
-  const { linked } = service.entry;
-  return linked === null ? [] : namesOf(linked).map((domain) => nameReport(domain, service.confinement, statusOf));
+/** Names that a wildcard covers and that were seen; of many the latest. */
+const MOST_SEEN = 100;
+const SEEN: NameStatus = { state: 'resolved', expiresInSeconds: null, error: null };
+
+/** The names a policy lists, then those that its wildcards covered of late. */
+export function nameReports({ entry, confinement }: ServiceState, statusOf: NameStatusOf): readonly NameReport[] {
+  if (entry.linked === null) return [];
+  const listed = namesOf(entry.linked);
+  const known = new Set(listed);
+  const seen = [...confinement.addresses.keys()].filter((name) => !known.has(name)).slice(-MOST_SEEN);
+  return [...listed.map((domain) => nameReport(domain, confinement, statusOf(domain))), ...seen.map((domain) => nameReport(domain, confinement, SEEN))];
+}
+
+const SHOWN_REFUSED = 20;
+
+function dnsReport({ confinement: { dns } }: ServiceState, statistics: DnsStatistics | null): ServiceReport['dns'] {
+  if (statistics === null) return { mode: dns.mode, port: dns.port };
+  const { counts, lastError, refusedNames } = statistics;
+  const shown = refusedNames.slice(-SHOWN_REFUSED).map(({ name, type, count, first, last }) => ({ name, type, count, firstSeen: new Date(first).toISOString(), lastSeen: new Date(last).toISOString() }));
+  return { mode: dns.mode, port: dns.port, ...counts, lastError, refusedNames: shown };
 }
 
 function sum(service: ServiceState, counters: ReadonlyMap<string, Counter>): ServiceReport['counters'] {
@@ -63,7 +71,7 @@ function sum(service: ServiceState, counters: ReadonlyMap<string, Counter>): Ser
   return { packets, bytes, deniedPackets };
 }
 
-export function serviceReport(service: ServiceState, statusOf: NameStatusOf, counters: ReadonlyMap<string, Counter>, failure?: string): ServiceReport {
+export function serviceReport(service: ServiceState, statusOf: NameStatusOf, counters: ReadonlyMap<string, Counter>, dns: DnsStatistics | null, failure?: string): ServiceReport {
   const { entry, principals, confinement } = service;
   return {
     service: entry.service,
@@ -73,11 +81,20 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
     uids: entry.kind === 'user' ? principals.ids : [],
     gids: entry.kind === 'group' ? principals.ids : [],
     names: nameReports(service, statusOf),
+    dns: dnsReport(service, dns),
     counters: sum(service, counters),
   };
 }
 
-export function statusReport(reconciler: Reconciler, enforcer: Enforcer, drift: DriftLog, statusOf: NameStatusOf, counters: ReadonlyMap<string, Counter>): StatusReport {
+export type StatusSources = {
+  readonly reconciler: Reconciler;
+  readonly enforcer: Enforcer;
+  readonly drift: DriftLog;
+  readonly statusOf: NameStatusOf;
+  readonly dnsOf: (service: string) => DnsStatistics | null;
+};
+
+export function statusReport({ reconciler, enforcer, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -85,7 +102,7 @@ export function statusReport(reconciler: Reconciler, enforcer: Enforcer, drift: 
     state: reconciler.unloaded ? 'degraded' : reconciler.state,
     message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.fault,
     generation,
-    services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, failed.get(service.entry.service))),
+    services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
   };
 }

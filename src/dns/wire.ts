@@ -5,7 +5,16 @@
 
 export type Label = Uint8Array;
 export type Name = readonly Label[];
-export type WireRecord = { readonly name: Name; readonly type: number; readonly class: number; readonly ttl: number; readonly start: number; readonly end: number };
+/** `at`: where the record begins; `start` to `end`: its data. */
+export type WireRecord = {
+  readonly at: number;
+  readonly name: Name;
+  readonly type: number;
+  readonly class: number;
+  readonly ttl: number;
+  readonly start: number;
+  readonly end: number;
+};
 
 export type WireMessage = {
   readonly bytes: Uint8Array;
@@ -14,10 +23,13 @@ export type WireMessage = {
   readonly questions: readonly { readonly name: Name; readonly type: number; readonly class: number }[];
   readonly answers: readonly WireRecord[];
   readonly authorities: readonly WireRecord[];
+  readonly additionals: readonly WireRecord[];
+  /** Where the question section ends. */
+  readonly questionEnd: number;
 };
 
 /** More records than this in one message are nobody's honest answer; an RRset of 4,000 addresses over TCP fits. */
-const MAX_RECORDS = 4096;
+const MAX_RECORDS = 4200;
 /** RFC 1035 §3.1: 255 octets, so at most 127 labels. */
 const MAX_NAME = 255;
 const HEADER = 12;
@@ -68,7 +80,7 @@ function readRecords(bytes: Uint8Array, start: number, count: number): { readonl
     const length = u16(bytes, end + 8);
     const rdata = end + 10;
     if (rdata + length > bytes.length) throw new WireError('record data reaches past the message');
-    records.push({ name, type: u16(bytes, end), class: u16(bytes, end + 2), ttl: u32(bytes, end + 4), start: rdata, end: rdata + length });
+    records.push({ at, name, type: u16(bytes, end), class: u16(bytes, end + 2), ttl: u32(bytes, end + 4), start: rdata, end: rdata + length });
     at = rdata + length;
   }
   return { records, end: at };
@@ -77,9 +89,10 @@ function readRecords(bytes: Uint8Array, start: number, count: number): { readonl
 /** Reads a message. Throws WireError. */
 export function readMessage(bytes: Uint8Array): WireMessage {
   if (bytes.length < HEADER) throw new WireError('shorter than a header');
-  const [questionCount, answerCount, authorityCount] = [u16(bytes, 4), u16(bytes, 6), u16(bytes, 8)];
+  const [questionCount, answerCount, authorityCount, additionalCount] = [u16(bytes, 4), u16(bytes, 6), u16(bytes, 8), u16(bytes, 10)];
+  const count = answerCount + authorityCount + additionalCount;
   if (questionCount > 1) throw new WireError(`${questionCount} questions`);
-  if (answerCount + authorityCount > MAX_RECORDS) throw new WireError(`${answerCount + authorityCount} records`);
+  if (count > MAX_RECORDS) throw new WireError(`${count} records`);
   const questions: { name: Name; type: number; class: number }[] = [];
   let at = HEADER;
   for (let index = 0; index < questionCount; index += 1) {
@@ -88,11 +101,12 @@ export function readMessage(bytes: Uint8Array): WireMessage {
     at = end + 4;
   }
   const flags = u16(bytes, 2);
-  const head = { bytes, id: u16(bytes, 0), flags, questions };
-  if ((flags & 0x0200) !== 0) return { ...head, answers: [], authorities: [] }; // TC: what follows may be cut anywhere
+  const head = { bytes, id: u16(bytes, 0), flags, questions, questionEnd: at };
+  if ((flags & 0x0200) !== 0) return { ...head, answers: [], authorities: [], additionals: [] }; // TC: what follows may be cut anywhere
   const answers = readRecords(bytes, at, answerCount);
   const authorities = readRecords(bytes, answers.end, authorityCount);
-  return { ...head, answers: answers.records, authorities: authorities.records };
+  const additionals = readRecords(bytes, authorities.end, additionalCount);
+  return { ...head, answers: answers.records, authorities: authorities.records, additionals: additionals.records };
 }
 
 /** ASCII letters alone fold (RFC 4343): U+212A is no K here. */
@@ -112,6 +126,24 @@ export function sameName(a: Name, b: Name, caseMatters = false): boolean {
 export function nameText(name: Name): string {
   const escape = (byte: number) => (/[\w-]/.test(String.fromCharCode(byte)) && byte < 0x80 ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`);
   return name.map((label) => Array.from(label, escape).join('')).join('.') || '.';
+}
+
+/**
+ * A name as policies write it, in lower case; null: it is not such a name. A label with a dot or another octet in it that no host
+ * name has is thus never taken for two labels of a name that is listed.
+ */
+export function hostName(name: Name): string | null {
+  let text = '';
+  for (const label of name) {
+    if (text !== '') text += '.';
+    for (const octet of label) {
+      const byte = fold(octet);
+      const plain = (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x5f;
+      if (!plain) return null;
+      text += String.fromCharCode(byte);
+    }
+  }
+  return text === '' ? null : text;
 }
 
 /** The labels of a host name that was checked when it was read from a policy. */

@@ -1,11 +1,14 @@
 /** Keeps the addresses of listed domains current: one timer, a bounded number of questions under way. */
-import type { RecordType } from '../dns/message.ts';
-import { type BookEntry, type BookLimits, dueOf, expire, learn, loadEntry, nextExpiry, saveEntry, type SavedBook, UNKNOWN } from '../resolve/address-book.ts';
+import type { Outcome, RecordType } from '../dns/look-up.ts';
+import type { Address } from '../net/address.ts';
+import { type BookEntry, type BookLimits, dueOf, expire, learn, learnAddresses, loadEntry, nextExpiry, saveEntry, type SavedBook, UNKNOWN } from '../resolve/address-book.ts';
 import { DueQueue } from '../resolve/due-queue.ts';
-import type { Upstream } from './upstream.ts';
+
+/** Asks once, upstream or wherever; never rejects. */
+export type LookUp = (domain: string, type: RecordType) => Promise<Outcome>;
 
 export type ResolverOptions = {
-  readonly upstream: Upstream;
+  readonly lookUp: LookUp;
   readonly limits: BookLimits;
   /** A domain's addresses, or what is known about them, changed. */
   readonly onChange: (domain: string) => void;
@@ -52,6 +55,26 @@ export class Resolver {
 
   entry(domain: string): BookEntry {
     return this.#book.get(domain) ?? UNKNOWN;
+  }
+
+  /** Somebody else's answer gave addresses for a domain. `ttl` in seconds. Returns whether any of them is new. */
+  observe(domain: string, addresses: readonly Address[], ttl: number): boolean {
+    const before = this.#book.get(domain);
+    if (before === undefined) return false;
+    const after = learnAddresses(before, addresses, ttl, performance.now(), this.#options.limits);
+    this.#book.set(domain, after);
+    if (!this.#underWay.has(domain)) this.#plan(domain);
+    return after.current !== before.current;
+  }
+
+  /** Asks for one domain again; false: it is not followed. */
+  async again(domain: string): Promise<boolean> {
+    if (!this.#book.has(domain)) return false;
+    this.#forced.add(domain);
+    this.#queue.set(domain, 0);
+    this.#turn();
+    await this.idle();
+    return true;
   }
 
   /** Asks for everything again, e.g. because the nameservers changed. */
@@ -104,7 +127,7 @@ export class Resolver {
     this.#underWay.add(domain);
     await Promise.all(
       types.map(async (type) => {
-        const outcome = await this.#options.upstream(domain, type);
+        const outcome = await this.#options.lookUp(domain, type);
         const before = this.#book.get(domain);
         if (before === undefined || this.#closed) return;
         const after = learn(before, type, outcome, performance.now(), this.#options.limits, Math.random());

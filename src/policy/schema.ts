@@ -12,7 +12,7 @@ import { parseSubject } from './subject.ts';
 import { quoted } from './visible.ts';
 
 /** `dns: filtered` is designed and not built yet. This is the switch: with it on, it is also the default. */
-export const FILTERED_DNS_AVAILABLE: boolean = false;
+export const FILTERED_DNS_AVAILABLE: boolean = true;
 export const DEFAULT_DNS: DnsMode = FILTERED_DNS_AVAILABLE ? 'filtered' : 'system';
 
 function parseName(text: string): Parsed<string> {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type Address, formatAddress, parseAddress } from '../net/address.ts';
-import type { RecordType } from '../dns/message.ts';
+import type { RecordType } from '../dns/look-up.ts';
 
 /** All in milliseconds. */
 export type BookLimits = { readonly minTtl: number; readonly maxTtl: number; readonly hold: number; readonly maxStale: number };
@@ -48,7 +48,8 @@ const SHORTEST_WAIT = 1000;
 
 /** When an address stops to count, given how its record type's look-ups go. */
 function expiryOf({ lastSeen, ttl, type }: BookAddress, lookUps: BookEntry['lookUps'], { hold, maxStale }: BookLimits): number {
-  const answered = lastSeen + Math.max(ttl, hold);
+  // whoever asked may use an address until its TTL ran out, and often for longer
+  const answered = lastSeen + ttl + hold;
   const lookUp = lookUps[type];
   // failing look-ups say nothing about the address: what was current at the last success stays current
   const wasCurrent = lookUp?.outcome === 'failure' && lookUp.succeeded !== null && answered > lookUp.succeeded;
@@ -57,7 +58,7 @@ function expiryOf({ lastSeen, ttl, type }: BookAddress, lookUps: BookEntry['look
 
 function withAddresses(entry: BookEntry, addresses: ReadonlyMap<string, BookAddress>, lookUps: BookEntry['lookUps']): BookEntry {
   const unchanged = addresses.size === entry.addresses.size && [...addresses.keys()].every((text) => entry.addresses.has(text));
-  const current = unchanged ? entry.current : [...addresses].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { address }]) => address);
+  const current = unchanged ? entry.current : [...addresses.values()].map(({ address }) => address);
   return { addresses, lookUps, current };
 }
 
@@ -78,6 +79,17 @@ export function learn(entry: BookEntry, type: RecordType, learned: Learned, now:
   const addresses = new Map(entry.addresses);
   for (const address of learned.addresses) addresses.set(formatAddress(address), { address, type, lastSeen: now, ttl });
   return withAddresses(entry, addresses, lookUps);
+}
+
+/** Takes in addresses that an answer to somebody else's question gave; how netwalld's own look-ups go is another matter. `ttl` in seconds. */
+export function learnAddresses(entry: BookEntry, found: readonly Address[], ttl: number, now: number, limits: BookLimits): BookEntry {
+  const addresses = new Map(entry.addresses);
+  for (const address of found) {
+    const text = formatAddress(address);
+    const type: RecordType = address.family === 4 ? 'A' : 'AAAA';
+    addresses.set(text, { address, type: entry.addresses.get(text)?.type ?? type, lastSeen: now, ttl: clampTtl(ttl, limits) });
+  }
+  return withAddresses(entry, addresses, entry.lookUps);
 }
 
 /** Drops what has run out. The same object when nothing has. */

@@ -1,6 +1,8 @@
 /** Which addresses of a domain a rule admits: what DNS said, less what the guard drops. */
 import type { Address, Network } from '../net/address.ts';
+import type { DomainPattern } from '../policy/policy.ts';
 import type { Rule } from '../policy/rule.ts';
+import { matchesDomain } from '../resolve/domain-pattern.ts';
 import { guard } from '../resolve/guard.ts';
 import type { Confinement } from './confinement.ts';
 
@@ -9,14 +11,41 @@ export function allowedNetworks(confinement: Confinement): readonly Network[] {
   return confinement.allow.flatMap(({ target }) => (target.kind === 'network' ? [target.network] : []));
 }
 
+/** What DNS said for a name, or for every name that a wildcard covers and that was seen. */
+export function addressesFor(domain: DomainPattern, { addresses }: Pick<Confinement, 'addresses'>): readonly Address[] {
+  if (!domain.wildcard) return addresses.get(domain.name) ?? [];
+  const found = new Map<string, Address>();
+  for (const [name, list] of addresses) {
+    if (!matchesDomain(domain, name)) continue;
+    for (const address of list) found.set(`${address.family} ${address.value}`, address);
+  }
+  return [...found.values()];
+}
+
 export type Judged = { readonly admitted: readonly Address[]; readonly guarded: readonly { readonly address: Address; readonly reason: string }[] };
 
 /** Judges the addresses that DNS gave for a domain rule. Empty for rules of networks. */
 export function judgeAddresses(rule: Rule, confinement: Confinement, networks: readonly Network[]): Judged {
   if (rule.target.kind === 'network') return { admitted: [], guarded: [] };
+  return judge(rule, addressesFor(rule.target.domain, confinement), networks);
+}
+
+/** The addresses of one name, by every entry that lists it: what any of them admits is admitted. */
+export function judgeName(name: string, confinement: Confinement): Judged {
+  const networks = allowedNetworks(confinement);
+  const addresses = confinement.addresses.get(name) ?? [];
+  const judged = [...confinement.allow, ...confinement.deny]
+    .filter(({ target }) => target.kind === 'domain' && matchesDomain(target.domain, name))
+    .map((rule) => judge(rule, addresses, networks));
+  const admitted = new Set(judged.flatMap((one) => one.admitted));
+  const guarded = new Map(judged.flatMap((one) => one.guarded).map((one) => [one.address, one]));
+  return { admitted: [...admitted], guarded: [...guarded.values()].filter(({ address }) => !admitted.has(address)) };
+}
+
+function judge(rule: Rule, addresses: readonly Address[], networks: readonly Network[]): Judged {
   const admitted: Address[] = [];
   const guarded: { address: Address; reason: string }[] = [];
-  for (const address of confinement.addresses.get(rule.target.domain.name) ?? []) {
+  for (const address of addresses) {
     const judgement = guard(address, { private: rule.private, networks });
     if (judgement.admitted) admitted.push(address);
     else guarded.push({ address, reason: judgement.reason });

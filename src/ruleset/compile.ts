@@ -13,7 +13,7 @@ import type { Labelled, PortInterval } from '../net/rectangle.ts';
 import { paint, paintPorts, portIndex } from '../net/rectangle.ts';
 import type { PrincipalKind } from '../policy/policy.ts';
 import type { Rule } from '../policy/rule.ts';
-import { allowedNetworks, judgeAddresses } from './admitted.ts';
+import { addressesFor, allowedNetworks, judgeAddresses } from './admitted.ts';
 import type { Confinement } from './confinement.ts';
 import type { Element } from './element.ts';
 import { elementComment } from './element.ts';
@@ -71,7 +71,7 @@ function networkLayers(rules: readonly Rule[], family: Family, wanted: ProtocolC
 function deniedRectangles({ deny, addresses }: Confinement, family: Family, wanted: ProtocolClass): readonly Labelled<Rule>[] {
   const domains = deny.flatMap((rule) => {
     if (rule.target.kind !== 'domain') return [];
-    const here = (addresses.get(rule.target.domain.name) ?? []).filter((address) => address.family === family);
+    const here = addressesFor(rule.target.domain, { addresses }).filter((address) => address.family === family);
     const ports = rule.ports.flatMap((match) => portsInClass(match, wanted) ?? []);
     return here.flatMap((address) => ports.map((interval) => ({ addresses: point(address), ports: interval, label: rule })));
   });
@@ -141,18 +141,58 @@ function paintAddress({ address, rules }: Domains, taken: (wanted: ProtocolClass
 const describe = ({ at, text }: Rule) => elementComment(`${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}`);
 const describeName = ({ text }: Rule) => elementComment(text);
 
-function egressPermissions(confinement: Confinement, family: Family, options: CompileOptions): Permission[] {
+type Grounds = {
+  readonly networks: Planes;
+  /** Ports at an address that a network permits, or that are denied there: no address of a domain is painted over them. */
+  readonly taken: (wanted: ProtocolClass, at: bigint) => readonly PortInterval[];
+};
+
+const grounds = new WeakMap<Confinement, Map<Family, Grounds>>();
+
+/** What a confinement's networks permit and deny, worked out once. */
+function groundsOf(confinement: Confinement, family: Family): Grounds {
+  let known = grounds.get(confinement);
+  if (known === undefined) grounds.set(confinement, (known = new Map()));
+  const before = known.get(family);
+  if (before !== undefined) return before;
   const denied = planes((wanted) => deniedRectangles(confinement, family, wanted));
   const networks = planes((wanted) => paint(networkLayers([...confinement.allow, ...confinement.implicit], family, wanted), denied[wanted]));
-  const addresses = domainAddresses(confinement, family);
-  const found = permissions(networks, family, EGRESS, describe, null);
-  if (addresses.length === 0) return found;
-  const index = Object.fromEntries(PROTOCOL_CLASSES.map((wanted) => [wanted, portIndex([...networks[wanted], ...denied[wanted]])]));
-  const taken = (wanted: ProtocolClass, at: bigint) => index[wanted]?.(at) ?? [];
-  for (const domains of addresses) {
-    found.push(...permissions(paintAddress(domains, taken), family, EGRESS, describeName, options.addressTimeout));
-  }
+  let index: Readonly<Record<string, (at: bigint) => readonly PortInterval[]>> | null = null;
+  const found: Grounds = {
+    networks,
+    taken(wanted, at) {
+      index ??= Object.fromEntries(PROTOCOL_CLASSES.map((one) => [one, portIndex([...networks[one], ...denied[one]])]));
+      return index[wanted]?.(at) ?? [];
+    },
+  };
+  known.set(family, found);
   return found;
+}
+
+function addressPermissions(confinement: Confinement, addresses: readonly Domains[], { addressTimeout }: CompileOptions): Permission[] {
+  return addresses.flatMap((domains) => {
+    const { family } = domains.address;
+    return permissions(paintAddress(domains, groundsOf(confinement, family).taken), family, EGRESS, describeName, addressTimeout);
+  });
+}
+
+const LOOPBACK: Readonly<Record<Family, string>> = { 4: '127.0.0.1', 6: '::1' };
+
+/** The service's own DNS listener. No deny entry is about it: without it, it would have no names at all. */
+function dnsPermissions({ dns }: Confinement, family: Family, found: readonly Permission[]): Permission[] {
+  if (dns.port === null) return [];
+  const set = `egress${family}`;
+  return (['udp', 'tcp'] as const)
+    .map((protocol) => ({ set, tail: `${LOOPBACK[family]} . ${protocol} . ${dns.port}`, timeout: null, comment: 'DNS' }))
+    .filter(({ tail }) => !found.some((other) => other.set === set && other.tail === tail));
+}
+
+function egressPermissions(confinement: Confinement, family: Family, options: CompileOptions): Permission[] {
+  const found = [
+    ...permissions(groundsOf(confinement, family).networks, family, EGRESS, describe, null),
+    ...addressPermissions(confinement, domainAddresses(confinement, family), options),
+  ];
+  return [...found, ...dnsPermissions(confinement, family, found)];
 }
 
 function ingressPermissions(confinement: Confinement, family: Family): Permission[] {
@@ -170,6 +210,27 @@ export function gateElements(kind: PrincipalKind, id: number, mode: KernelMode):
   ];
 }
 
+/** Where the DNS queries of a principal go. */
+function dnsElements({ kind, mode, dns }: Confinement, id: number): readonly Element[] {
+  const element = { key: `${id}`, mode: null, timeout: null, comment: null };
+  if (mode === 'block') return [];
+  if (dns.port !== null) return [{ ...element, set: `${kind}_dns_port`, port: dns.port }];
+  return kind === 'user' ? [{ ...element, set: 'user_dns_own' }] : [];
+}
+
+const elementFor = (kind: PrincipalKind, id: number, { set, tail, timeout, comment }: Permission): Element => ({ set: `${kind}_${set}`, key: `${id} . ${tail}`, mode: null, timeout, comment });
+
+/**
+ * Elements for addresses that DNS gave for a name just now, by rules that list the name: what `compileService` will say of them
+ * once they are in `addresses`, as far as these rules go. By principal. The guard has admitted them.
+ */
+export function compileAddresses(confinement: Confinement, addresses: readonly Address[], rules: readonly Rule[], options: CompileOptions): ReadonlyMap<string, readonly Element[]> {
+  const { kind, ids, mode } = confinement;
+  if (mode === 'block') return new Map();
+  const found = addressPermissions(confinement, addresses.map((address) => ({ address, rules })), options);
+  return new Map(ids.map((id) => [principalName(kind, id), found.map((permission) => elementFor(kind, id, permission))]));
+}
+
 /** Compiles one service, a ruleset for each of its principals. The result depends on nothing but the arguments. */
 export function compileService(confinement: Confinement, options: CompileOptions): readonly PrincipalRuleset[] {
   const { kind, ids, mode, service } = confinement;
@@ -181,6 +242,6 @@ export function compileService(confinement: Confinement, options: CompileOptions
     principal: principalName(kind, id),
     service,
     gate: gateElements(kind, id, mode),
-    elements: found.map(({ set, tail, timeout, comment }) => ({ set: `${kind}_${set}`, key: `${id} . ${tail}`, mode: null, timeout, comment })),
+    elements: [...found.map((permission) => elementFor(kind, id, permission)), ...dnsElements(confinement, id)],
   }));
 }

@@ -9,6 +9,8 @@ export type Element = {
   readonly key: string;
   /** For a verdict map: where the packets go. */
   readonly mode: KernelMode | null;
+  /** For a map to ports: the port. */
+  readonly port?: number;
   /** Seconds until the kernel drops the element by itself should nobody renew it; null: permanent. */
   readonly timeout: number | null;
   /** What a reader of `nft list` sees; no part of an element's identity. */
@@ -30,7 +32,7 @@ export const elementId = (element: Pick<Element, 'set' | 'key'>): string => `${e
 
 /** Same content, whatever the counters, the time left and the comment. */
 export function sameElement(a: Element, b: Element): boolean {
-  return a.set === b.set && a.key === b.key && a.mode === b.mode && (a.timeout === null) === (b.timeout === null);
+  return a.set === b.set && a.key === b.key && a.mode === b.mode && a.port === b.port && (a.timeout === null) === (b.timeout === null);
 }
 
 /** nft allows 128 bytes of comment and has no escape for a quote. */

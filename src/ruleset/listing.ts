@@ -32,7 +32,7 @@ const bare = z.union([elem, value]);
 const setListing = z.object({ name: z.string(), elem: z.array(bare).optional() });
 const mapListing = z.object({
   name: z.string(),
-  elem: z.array(z.tuple([bare, z.looseObject({ goto: z.object({ target: z.string() }).optional() })])).optional(),
+  elem: z.array(z.tuple([bare, z.union([z.number(), z.looseObject({ goto: z.object({ target: z.string() }).optional() })])])).optional(),
 });
 const listing = z.object({
   nftables: z.array(z.looseObject({ set: z.unknown().optional(), map: z.unknown().optional() })),
@@ -80,7 +80,10 @@ export function readElements(json: unknown): readonly ObservedElement[] {
       for (const item of found) elements.push(observe(name, item, null));
     } else if (object.map !== undefined) {
       const { name, elem: found = [] } = mapListing.parse(object.map);
-      for (const [item, data] of found) elements.push(observe(name, item, modeOf(name, data.goto?.target)));
+      for (const [item, data] of found) {
+        if (typeof data === 'number') elements.push({ ...observe(name, item, null), port: data });
+        else elements.push(observe(name, item, modeOf(name, data.goto?.target)));
+      }
     }
   }
   return elements;

@@ -32,6 +32,12 @@ const SIDES: readonly Side[] = [
   { kind: 'group', id: 'meta skgid' },
 ];
 
+/**
+ * The primary group of the daemon's own sockets, an id that no account has. Their packets are judged by nobody, or a policy for
+ * root, or one of a local resolver, would cut off or turn back the very queries that keep it current.
+ */
+export const OWN_GID = 4_294_967_290;
+
 type Declaration = { readonly name: string; readonly lines: readonly string[] };
 type Chain = { readonly name: string; readonly rules: readonly string[] };
 
@@ -60,6 +66,10 @@ function sideSets(side: Side): Declaration[] {
   return [
     { name: `map ${side.kind}_mode`, lines: [`typeof ${side.id} : verdict`, 'counter'] },
     { name: `set ${side.kind}_refused`, lines: [`typeof ${side.id}`, 'counter'] },
+    // where the DNS queries of `dns: filtered` go: a port of the daemon's for each principal
+    { name: `map ${side.kind}_dns_port`, lines: [`typeof ${side.id} : th dport`] },
+    // users whose policy has another DNS mode, so that their group's is not asked
+    ...(side.kind === 'user' ? [{ name: 'set user_dns_own', lines: [`typeof ${side.id}`] }] : []),
     ...FAMILIES.flatMap((family) => familySets(side, family)),
   ];
 }
@@ -131,6 +141,8 @@ function sideChains(side: Side): Chain[] {
   ];
 }
 
+const OWN_SOCKETS = `meta skuid 0 meta skgid ${OWN_GID} accept`;
+
 const DECLARATIONS: readonly Declaration[] = SIDES.flatMap(sideSets);
 
 const CHAINS: readonly Chain[] = [
@@ -141,9 +153,21 @@ const CHAINS: readonly Chain[] = [
   },
   ...SIDES.flatMap(sideChains),
   {
+    // nft 1.0.6 knows no name for this priority in an output hook
+    name: 'dns',
+    rules: [
+      'type nat hook output priority -100; policy accept;',
+      OWN_SOCKETS,
+      'meta l4proto { tcp, udp } th dport 53 redirect to :meta skuid map @user_dns_port',
+      'meta skuid @user_dns_own return',
+      'meta l4proto { tcp, udp } th dport 53 redirect to :meta skgid map @group_dns_port',
+    ],
+  },
+  {
     name: 'output',
     rules: [
       'type filter hook output priority filter; policy accept;',
+      OWN_SOCKETS,
       'meta skuid vmap @user_mode',
       'meta skgid vmap @group_mode',
     ],

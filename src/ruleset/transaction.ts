@@ -36,12 +36,13 @@ function bySet(elements: readonly Element[]): Map<string, Element[]> {
 }
 
 /** An element as nft reads it. A map's target chain is named after its side: `user_mode` goes to `user_enforce`. */
-export function elementText({ set, key, mode, timeout, comment }: Element, counter?: Counter): string {
+export function elementText({ set, key, mode, port, timeout, comment }: Element, counter?: Counter): string {
   const parts = [key];
   if (counter !== undefined) parts.push(`counter packets ${counter.packets} bytes ${counter.bytes}`);
   if (timeout !== null) parts.push(`timeout ${timeout}s`);
   if (comment !== null) parts.push(`comment "${comment}"`);
   if (mode !== null) parts.push(`: goto ${set.slice(0, set.indexOf('_'))}_${mode}`);
+  if (port !== undefined) parts.push(`: ${port}`);
   return parts.join(' ');
 }
 

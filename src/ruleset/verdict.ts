@@ -3,9 +3,9 @@
  * and what `explain` answers from; it shares no code with `compile` beyond the rules themselves.
  */
 import type { Address } from '../net/address.ts';
-import { addressInNetwork } from '../net/address.ts';
+import { addressInNetwork, networkOf } from '../net/address.ts';
 import type { Rule } from '../policy/rule.ts';
-import { allowedNetworks, judgeAddresses } from './admitted.ts';
+import { addressesFor, allowedNetworks, judgeAddresses } from './admitted.ts';
 import type { Confinement } from './confinement.ts';
 import { portsInClass, protocolClass } from './protocol.ts';
 
@@ -49,7 +49,7 @@ const sameAddress = (a: Address, b: Address) => a.family === b.family && a.value
 
 function denies(rule: Rule, confinement: Confinement, remote: Address): boolean {
   if (rule.target.kind === 'network') return addressInNetwork(remote, rule.target.network);
-  return (confinement.addresses.get(rule.target.domain.name) ?? []).some((address) => sameAddress(address, remote));
+  return addressesFor(rule.target.domain, confinement).some((address) => sameAddress(address, remote));
 }
 
 /** The deny rule that holds for a destination, or null. */
@@ -74,7 +74,21 @@ function ingressRule(confinement: Confinement, packet: Packet): Rule | null {
   );
 }
 
+const DNS_PORT = 53;
+const LOOPBACK = [networkOf({ family: 4, value: 0x7f00_0001n }), networkOf({ family: 6, value: 1n })];
+
+/** The service's own DNS listener, to which each of its queries is redirected, wherever it goes. */
+function dnsRule({ dns }: Confinement, { remote, remotePort, protocol, direction }: Packet): Rule | null {
+  if (dns.port === null || (protocol !== 6 && protocol !== 17)) return null;
+  const network = LOOPBACK.find((loopback) => addressInNetwork(remote, loopback));
+  const redirected = direction === 'original' && remotePort === DNS_PORT;
+  if (!redirected && (network === undefined || remotePort !== dns.port)) return null;
+  return { target: { kind: 'network', network: network ?? networkOf(remote) }, ports: [], private: false, at: dns.at, text: 'DNS (dns: filtered), which netwalld answers' };
+}
+
 function judge(confinement: Confinement, packet: Packet): { allowed: boolean; rule: Rule | null } {
+  const dns = dnsRule(confinement, packet);
+  if (dns !== null && packet.direction === 'original') return { allowed: true, rule: dns };
   const denied = denyingRule(confinement, packet);
   const egress = denied === null ? egressRule(confinement, packet) : null;
   const ingress = ingressRule(confinement, packet);

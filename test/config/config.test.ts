@@ -15,7 +15,7 @@ const defaults: Config = {
   table: 'netwall',
   nft: '/usr/sbin/nft',
   reconcileInterval: 30_000,
-  dns: { servers: [], timeout: 2000, tries: 3, minTtl: 5000, maxTtl: 3_600_000, hold: 600_000, maxStale: 86_400_000 },
+  dns: { servers: [], timeout: 2000, tries: 3, minTtl: 5000, maxTtl: 3_600_000, hold: 600_000, maxStale: 86_400_000, requireAd: false, refuseWith: 'refused' },
   metrics: { listen: null },
   log: { level: 'info', format: 'json' },
 };
@@ -44,6 +44,8 @@ dns:
   max_ttl: 2h
   hold: 0s
   max_stale: 7d
+  require_ad: true
+  refuse_with: nxdomain
 metrics:
   listen: "[::1]:9477"
 log: { level: debug, format: pretty }
@@ -69,6 +71,8 @@ log: { level: debug, format: pretty }
         maxTtl: 7_200_000,
         hold: 0,
         maxStale: 604_800_000,
+        requireAd: true,
+        refuseWith: 'nxdomain',
       },
       metrics: { listen: { address: '::1', port: 9477 } },
       log: { level: 'debug', format: 'pretty' },

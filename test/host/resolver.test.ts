@@ -1,7 +1,6 @@
 import test from 'ava';
-import type { RecordType } from '../../src/dns/message.ts';
-import { Resolver } from '../../src/host/resolver.ts';
-import type { Upstream } from '../../src/host/upstream.ts';
+import type { RecordType } from '../../src/dns/look-up.ts';
+import { type LookUp, Resolver } from '../../src/host/resolver.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { BookLimits } from '../../src/resolve/address-book.ts';
 
@@ -9,12 +8,12 @@ const LIMITS: BookLimits = { minTtl: 5000, maxTtl: 3_600_000, hold: 600_000, max
 const A = parseAddress('192.0.2.1');
 const addresses = A.ok ? [A.value] : [];
 
-function start(answer: (domain: string, type: RecordType) => ReturnType<Upstream>, limits = LIMITS) {
+function start(answer: (domain: string, type: RecordType) => ReturnType<LookUp>, limits = LIMITS) {
   const asked: string[] = [];
   const changed: string[] = [];
   const resolver = new Resolver({
     limits,
-    upstream: (domain, type) => {
+    lookUp: (domain, type) => {
       asked.push(`${domain} ${type}`);
       return answer(domain, type);
     },
@@ -24,7 +23,7 @@ function start(answer: (domain: string, type: RecordType) => ReturnType<Upstream
 }
 
 const positive = async (_domain: string, type: RecordType) =>
-  type === 'A' ? ({ kind: 'addresses', addresses, ttl: 60, chain: [] } as const) : ({ kind: 'nodata', ttl: 60 } as const);
+  type === 'A' ? ({ kind: 'addresses', addresses, ttl: 60} as const) : ({ kind: 'nodata', ttl: 60 } as const);
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -68,7 +67,7 @@ test('refresh during a look-up asks again after it', async (t) => {
 });
 
 test('a TTL of zero does not make the resolver spin', async (t) => {
-  const { resolver, asked } = start(async () => ({ kind: 'addresses', addresses, ttl: 0, chain: [] }), { ...LIMITS, minTtl: 0, hold: 0 });
+  const { resolver, asked } = start(async () => ({ kind: 'addresses', addresses, ttl: 0}), { ...LIMITS, minTtl: 0, hold: 0 });
   t.teardown(() => resolver.close());
   resolver.want(['a.example']);
   await pause(300);

@@ -1,0 +1,253 @@
+/**
+ * Answers the DNS queries of services with `dns: filtered`. A listed name is forwarded, and its addresses are in the kernel before
+ * the answer is released; whatever else is asked for is refused at once and never leaves the host.
+ */
+import { analyse, type Analysis } from '../dns/answer.ts';
+import { AnswerCache, type CachedAnswer } from '../dns/answer-cache.ts';
+import { codeAnswer, type ExtendedError, fill, truncatedAnswer, unreadableAnswer } from '../dns/render.ts';
+import { parseRequest, payloadOf, type Request } from '../dns/request.ts';
+import { EDE, FLAG, RCODE, typeName } from '../dns/types.ts';
+import type { Forwarder } from '../host/forward.ts';
+import { HostError } from '../host/host-error.ts';
+import type { Address } from '../net/address.ts';
+import type { LinkedPolicy, Rule } from '../policy/rule.ts';
+import type { BookLimits } from '../resolve/address-book.ts';
+import { type NameMatcher, nameMatcher } from '../resolve/name-matcher.ts';
+import type { Sightings } from '../resolve/sightings.ts';
+import { compileAddresses } from '../ruleset/compile.ts';
+import type { Confinement } from '../ruleset/confinement.ts';
+import type { Element } from '../ruleset/element.ts';
+import type { ServiceState } from './desired.ts';
+import { DnsStatistics } from './dns-statistics.ts';
+import { type View, viewOf } from './dns-view.ts';
+
+export type DnsFilterOptions = {
+  readonly forwarder: Forwarder;
+  /** Opens addresses; false: it takes a run of the reconciler. Throws HostError. */
+  readonly grant: (wanted: ReadonlyMap<string, readonly Element[]>) => Promise<boolean>;
+  /** Resolves when a run of the reconciler has ended, to whether it enforced. `doubt`: it looks at the kernel, too. */
+  readonly catchUp: (doubt: boolean) => Promise<boolean>;
+  /** An answer gave addresses for a name that is listed by itself. TTL in seconds. */
+  readonly learn: (domain: string, addresses: readonly Address[], ttl: number) => void;
+  readonly sightings: Sightings;
+  /** Addresses became known that are not in the rulesets yet. */
+  readonly onSeen: () => void;
+  readonly limits: BookLimits;
+  /** What a name that is not listed is answered with. */
+  readonly refusal: 'refused' | 'nxdomain';
+  /** Seconds that the kernel keeps an address by itself. */
+  readonly addressTimeout: number;
+};
+
+/** Questions to upstream that one service may have under way, so that it cannot take the place of the others. */
+const MOST_UNDER_WAY = 256;
+/** Questions to upstream per second and service, and as many at once after a pause. */
+const MOST_PER_SECOND = 30_000;
+
+/** What was worked out for one answer under the service's present confinement. */
+type Prepared = { readonly confinement: Confinement; readonly view: View | null; readonly elements: ReadonlyMap<string, readonly Element[]> };
+
+type Served = {
+  readonly service: string;
+  confinement: Confinement;
+  linked: LinkedPolicy;
+  matcher: NameMatcher;
+  readonly statistics: DnsStatistics;
+  underWay: number;
+  tokens: number;
+  refilled: number;
+  /** By answer; gone with it. */
+  prepared: WeakMap<Analysis, Prepared>;
+};
+
+/** What asking upstream came to: an answer, one without any (SERVFAIL for example), or none. */
+type Asked =
+  | { readonly kind: 'answer'; readonly cached: CachedAnswer }
+  | { readonly kind: 'code'; readonly rcode: number; readonly reason: string }
+  | { readonly kind: 'failure'; readonly reason: string };
+
+type Reply = Buffer | null | Promise<Buffer | null>;
+
+const failure = (text: string): ExtendedError => ({ code: EDE.NETWORK_ERROR, text });
+
+export class DnsFilter {
+  readonly #options: DnsFilterOptions;
+  readonly #services = new Map<string, Served>();
+  readonly #cache = new AnswerCache();
+  /** By question: answers that are on their way. */
+  readonly #asked = new Map<string, Promise<Asked>>();
+
+  constructor(options: DnsFilterOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over what is in force. */
+  serve(services: readonly ServiceState[]): void {
+    const present = new Set<string>();
+    for (const { entry, confinement } of services) {
+      if (entry.linked === null || confinement.dns.port === null) continue;
+      present.add(entry.service);
+      const known = this.#services.get(entry.service);
+      const matcher = nameMatcher(entry.linked);
+      if (known === undefined) {
+        const { service } = entry;
+        this.#services.set(service, { service, confinement, linked: entry.linked, matcher, statistics: new DnsStatistics(), underWay: 0, tokens: MOST_PER_SECOND, refilled: 0, prepared: new WeakMap() });
+      } else Object.assign(known, { confinement, linked: entry.linked, matcher });
+    }
+    for (const service of this.#services.keys()) if (!present.has(service)) this.#services.delete(service);
+    this.#options.sightings.retain((service, name) => {
+      const served = this.#services.get(service);
+      return served !== undefined && served.matcher.allowing(name).length > 0;
+    });
+  }
+
+  statisticsOf(service: string): DnsStatistics | null {
+    return this.#services.get(service)?.statistics ?? null;
+  }
+
+  /** Forgets what upstream said, e.g. because other servers are asked from now on. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
+  /** The answer to a query that came to a service's listener; null: none. `datagram`: it must fit the client's buffer. */
+  answer(service: string, bytes: Uint8Array, datagram: boolean): Reply {
+    const parsed = parseRequest(bytes);
+    if (parsed.kind === 'drop') return null;
+    const served = this.#services.get(service);
+    if (served !== undefined) served.statistics.counts.queries += 1;
+    if (parsed.kind === 'refuse') {
+      if (served !== undefined) served.statistics.counts.refused += 1;
+      return parsed.request === null ? unreadableAnswer(parsed.id, parsed.flags, parsed.rcode) : codeAnswer(parsed.request, parsed.rcode);
+    }
+    const { request } = parsed;
+    // between the start of the listener and the first ruleset, or after the policy went
+    if (served === undefined) return codeAnswer(request, RCODE.REFUSED, { code: EDE.NOT_READY, text: 'no policy in force' });
+    const reply = this.#resolve(served, request);
+    if (!datagram) return reply;
+    const fit = (full: Buffer | null) => (full !== null && full.length > payloadOf(request) ? truncatedAnswer(request, full) : full);
+    return reply instanceof Promise ? reply.then(fit) : fit(reply);
+  }
+
+  #resolve(served: Served, request: Request): Reply {
+    const { host } = request;
+    const audit = served.confinement.mode === 'audit';
+    const listed = host !== null && served.matcher.allowing(host).length > 0 && served.matcher.denying(host) === null;
+    if (host === null || (!listed && !audit)) return this.#refuse(served, request);
+    if (!listed) served.statistics.refuse(host, typeName(request.type), Date.now());
+    const key = `${request.type} ${request.edns?.dnssecOk === true ? 'DO ' : ''}${host}`;
+    const now = performance.now();
+    const cached = this.#cache.get(key, now);
+    if (cached !== null) {
+      served.statistics.counts.cached += 1;
+      return this.#release(served, request, host, cached);
+    }
+    return this.#fetch(served, request, host, key, now);
+  }
+
+  #refuse(served: Served, request: Request): Buffer {
+    served.statistics.refuse(request.host ?? '(no host name)', typeName(request.type), Date.now());
+    const rcode = this.#options.refusal === 'nxdomain' ? RCODE.NXDOMAIN : RCODE.REFUSED;
+    return codeAnswer(request, rcode, { code: EDE.BLOCKED, text: `not listed in policy ${served.service}` });
+  }
+
+  #limited(served: Served, now: number): boolean {
+    served.tokens = Math.min(MOST_PER_SECOND, served.tokens + ((now - served.refilled) / 1000) * MOST_PER_SECOND);
+    served.refilled = now;
+    if (served.underWay >= MOST_UNDER_WAY || served.tokens < 1) return true;
+    served.tokens -= 1;
+    return false;
+  }
+
+  async #fetch(served: Served, request: Request, host: string, key: string, now: number): Promise<Buffer | null> {
+    let asked = this.#asked.get(key);
+    if (asked === undefined) {
+      if (this.#limited(served, now)) {
+        served.statistics.counts.limited += 1;
+        return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'too many queries are under way' });
+      }
+      asked = this.#ask(request, host, key);
+      this.#asked.set(key, asked);
+    }
+    served.underWay += 1;
+    const answer = await asked;
+    served.underWay -= 1;
+    if (answer.kind === 'answer') return this.#release(served, request, host, answer.cached);
+    served.statistics.fail(`${host}: ${answer.reason}`);
+    return codeAnswer(request, answer.kind === 'code' ? answer.rcode : RCODE.SERVFAIL, failure(answer.reason));
+  }
+
+  /** Asks upstream, once for everybody who waits. */
+  async #ask(request: Request, host: string, key: string): Promise<Asked> {
+    try {
+      const outcome = await this.#options.forwarder.ask({ name: host, type: request.type, dnssecOk: request.edns?.dnssecOk === true });
+      if (outcome.kind === 'failure') {
+        const { bytes, reason } = outcome;
+        return bytes === null ? { kind: 'failure', reason } : { kind: 'code', rcode: bytes.readUInt16BE(2) & FLAG.RCODE, reason };
+      }
+      const analysed = analyse(outcome.bytes);
+      if (!analysed.ok) return { kind: 'failure', reason: `unusable answer: ${analysed.fault}` };
+      const ttl = Math.min(analysed.analysis.ttl, this.#options.limits.maxTtl / 1000);
+      return { kind: 'answer', cached: this.#cache.put(key, analysed.analysis, ttl, performance.now()) };
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+
+  #prepare(served: Served, host: string, analysis: Analysis): Prepared {
+    const { confinement, matcher } = served;
+    const before = served.prepared.get(analysis);
+    if (before?.confinement === confinement) return before;
+    const allowing = (name: string): readonly Rule[] => (matcher.denying(name) === null ? matcher.allowing(name) : []);
+    const view = viewOf({ host, analysis, confinement, allowing, audit: confinement.mode === 'audit' });
+    const elements = new Map<string, Element[]>();
+    for (const { rules, addresses } of view?.openings ?? []) {
+      for (const [principal, more] of compileAddresses(confinement, addresses, rules, this.#options)) elements.set(principal, [...(elements.get(principal) ?? []), ...more]);
+    }
+    const prepared = { confinement, view, elements };
+    served.prepared.set(analysis, prepared);
+    if (view !== null) this.#learn(served, view, analysis);
+    return prepared;
+  }
+
+  /** What was seen counts until its TTL and `hold` have passed. */
+  #learn(served: Served, { seen }: View, analysis: Analysis): void {
+    const { limits, sightings, learn, onSeen } = this.#options;
+    const ttl = Math.min(Math.max(analysis.ttl * 1000, limits.minTtl), limits.maxTtl);
+    for (const [host, addresses] of seen) {
+      if (served.matcher.allowing(host).length === 0) continue;
+      if (served.matcher.isExact(host)) learn(host, addresses, analysis.ttl);
+      else sightings.learn(served.service, host, addresses, performance.now() + ttl + limits.hold);
+    }
+    if (seen.size > 0) onSeen();
+  }
+
+  #release(served: Served, request: Request, host: string, { analysis, storedAt }: CachedAnswer): Reply {
+    const { view, elements } = this.#prepare(served, host, analysis);
+    if (view === null) {
+      served.statistics.fail(`${host}: unusable answer`);
+      return codeAnswer(request, RCODE.SERVFAIL, failure('unusable answer'));
+    }
+    const finish = (): Buffer => {
+      served.statistics.counts.answered += 1;
+      const age = Math.floor((performance.now() - storedAt) / 1000);
+      const error = view.guarded.length > 0 ? { code: EDE.FILTERED, text: `special-use addresses removed (${view.guarded[0]?.reason ?? ''})` } : null;
+      return fill(view.template, request, { age, maxTtl: this.#options.limits.maxTtl / 1000, error });
+    };
+    if (view.openings.length === 0) return finish();
+    return this.#open(served, elements).then((open) => (open ? finish() : codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' })));
+  }
+
+  /** Resolves once the addresses are in the kernel; false: they cannot be. */
+  async #open(served: Served, elements: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
+    const { grant, catchUp } = this.#options;
+    try {
+      return (await grant(elements)) || (await catchUp(false));
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      // somebody changed the table under us
+      served.statistics.fail(error.message);
+      return catchUp(true);
+    }
+  }
+}
