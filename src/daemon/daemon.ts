@@ -199,6 +199,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const filter = new DnsFilter({
     forwarder,
     grant: (wanted) => enforcer.grant(wanted),
+    epoch: () => enforcer.epoch,
     catchUp: async (doubt) => (await reconciler?.catchUp(doubt)) ?? false,
     learn: (domain, addresses, ttl) => resolver.observe(domain, addresses, ttl),
     sightings,

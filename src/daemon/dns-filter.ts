@@ -2,7 +2,7 @@
  * Answers the DNS queries of services with `dns: filtered`. A listed name is forwarded, and its addresses are in the kernel before
  * the answer is released; whatever else is asked for is refused at once and never leaves the host.
  */
-import { analyse, type Analysis } from '../dns/answer.ts';
+import { analyse } from '../dns/answer.ts';
 import { AnswerCache, type CachedAnswer } from '../dns/answer-cache.ts';
 import { codeAnswer, type ExtendedError, fill, truncatedAnswer, unreadableAnswer } from '../dns/render.ts';
 import { parseRequest, payloadOf, type Request } from '../dns/request.ts';
@@ -25,6 +25,8 @@ export type DnsFilterOptions = {
   readonly forwarder: Forwarder;
   /** Opens addresses; false: it takes a run of the reconciler. Throws HostError. */
   readonly grant: (wanted: ReadonlyMap<string, readonly Element[]>) => Promise<boolean>;
+  /** Goes up whenever anything may have left the kernel. */
+  readonly epoch: () => number;
   /** Resolves when a run of the reconciler has ended, to whether it enforced. `doubt`: it looks at the kernel, too. */
   readonly catchUp: (doubt: boolean) => Promise<boolean>;
   /** An answer gave addresses for a name that is listed by itself. TTL in seconds. */
@@ -44,8 +46,15 @@ const MOST_UNDER_WAY = 256;
 /** Questions to upstream per second and service, and as many at once after a pause. */
 const MOST_PER_SECOND = 30_000;
 
-/** What was worked out for one answer under the service's present confinement. */
-type Prepared = { readonly confinement: Confinement; readonly view: View | null; readonly elements: ReadonlyMap<string, readonly Element[]> };
+/** What was worked out for one answer and one service under its present policy. */
+type Prepared = {
+  readonly linked: LinkedPolicy;
+  readonly view: View | null;
+  /** Under which confinement, and since when unchallenged, the addresses are known to be in the kernel. */
+  opened: { readonly confinement: Confinement; readonly epoch: number } | null;
+};
+
+type Answer = CachedAnswer & { readonly ttl: number; readonly prepared: Map<string, Prepared> };
 
 type Served = {
   readonly service: string;
@@ -56,13 +65,11 @@ type Served = {
   underWay: number;
   tokens: number;
   refilled: number;
-  /** By answer; gone with it. */
-  prepared: WeakMap<Analysis, Prepared>;
 };
 
 /** What asking upstream came to: an answer, one without any (SERVFAIL for example), or none. */
 type Asked =
-  | { readonly kind: 'answer'; readonly cached: CachedAnswer }
+  | { readonly kind: 'answer'; readonly cached: Answer }
   | { readonly kind: 'code'; readonly rcode: number; readonly reason: string }
   | { readonly kind: 'failure'; readonly reason: string };
 
@@ -73,7 +80,7 @@ const failure = (text: string): ExtendedError => ({ code: EDE.NETWORK_ERROR, tex
 export class DnsFilter {
   readonly #options: DnsFilterOptions;
   readonly #services = new Map<string, Served>();
-  readonly #cache = new AnswerCache();
+  readonly #cache = new AnswerCache<Answer>();
   /** By question: answers that are on their way. */
   readonly #asked = new Map<string, Promise<Asked>>();
 
@@ -91,7 +98,7 @@ export class DnsFilter {
       const matcher = nameMatcher(entry.linked);
       if (known === undefined) {
         const { service } = entry;
-        this.#services.set(service, { service, confinement, linked: entry.linked, matcher, statistics: new DnsStatistics(), underWay: 0, tokens: MOST_PER_SECOND, refilled: 0, prepared: new WeakMap() });
+        this.#services.set(service, { service, confinement, linked: entry.linked, matcher, statistics: new DnsStatistics(), underWay: 0, tokens: MOST_PER_SECOND, refilled: 0 });
       } else Object.assign(known, { confinement, linked: entry.linked, matcher });
     }
     for (const service of this.#services.keys()) if (!present.has(service)) this.#services.delete(service);
@@ -188,65 +195,78 @@ export class DnsFilter {
       const analysed = analyse(outcome.bytes);
       if (!analysed.ok) return { kind: 'failure', reason: `unusable answer: ${analysed.fault}` };
       const ttl = Math.min(analysed.analysis.ttl, this.#options.limits.maxTtl / 1000);
-      return { kind: 'answer', cached: this.#cache.put(key, analysed.analysis, ttl, performance.now()) };
+      const now = performance.now();
+      const cached: Answer = { bytes: outcome.bytes, storedAt: now, expires: now + ttl * 1000, ttl, prepared: new Map() };
+      this.#cache.put(key, cached);
+      return { kind: 'answer', cached };
     } finally {
       this.#asked.delete(key);
     }
   }
 
-  #prepare(served: Served, host: string, analysis: Analysis): Prepared {
-    const { confinement, matcher } = served;
-    const before = served.prepared.get(analysis);
-    if (before?.confinement === confinement) return before;
+  #prepare({ service, confinement, linked, matcher }: Served, host: string, { bytes, prepared }: Answer): Prepared {
+    const before = prepared.get(service);
+    if (before?.linked === linked) return before;
     const allowing = (name: string): readonly Rule[] => (matcher.denying(name) === null ? matcher.allowing(name) : []);
-    const view = viewOf({ host, analysis, confinement, allowing, audit: confinement.mode === 'audit' });
-    const elements = new Map<string, Element[]>();
-    for (const { rules, addresses } of view?.openings ?? []) {
-      for (const [principal, more] of compileAddresses(confinement, addresses, rules, this.#options)) elements.set(principal, [...(elements.get(principal) ?? []), ...more]);
-    }
-    const prepared = { confinement, view, elements };
-    served.prepared.set(analysis, prepared);
-    if (view !== null) this.#learn(served, view, analysis);
-    return prepared;
+    const analysed = analyse(bytes);
+    const view = analysed.ok ? viewOf({ host, analysis: analysed.analysis, confinement, allowing, audit: confinement.mode === 'audit' }) : null;
+    const after: Prepared = { linked, view, opened: null };
+    prepared.set(service, after);
+    return after;
   }
 
   /** What was seen counts until its TTL and `hold` have passed. */
-  #learn(served: Served, { seen }: View, analysis: Analysis): void {
+  #learn(served: Served, { seen }: View, { ttl, storedAt }: Answer): void {
     const { limits, sightings, learn, onSeen } = this.#options;
-    const ttl = Math.min(Math.max(analysis.ttl * 1000, limits.minTtl), limits.maxTtl);
+    const until = storedAt + Math.min(Math.max(ttl * 1000, limits.minTtl), limits.maxTtl) + limits.hold;
     for (const [host, addresses] of seen) {
       if (served.matcher.allowing(host).length === 0) continue;
-      if (served.matcher.isExact(host)) learn(host, addresses, analysis.ttl);
-      else sightings.learn(served.service, host, addresses, performance.now() + ttl + limits.hold);
+      if (served.matcher.isExact(host)) learn(host, addresses, ttl);
+      else sightings.learn(served.service, host, addresses, until);
     }
-    if (seen.size > 0) onSeen();
+    onSeen();
   }
 
-  #release(served: Served, request: Request, host: string, { analysis, storedAt }: CachedAnswer): Reply {
-    const { view, elements } = this.#prepare(served, host, analysis);
+  #release(served: Served, request: Request, host: string, answer: Answer): Reply {
+    const prepared = this.#prepare(served, host, answer);
+    const { view } = prepared;
     if (view === null) {
       served.statistics.fail(`${host}: unusable answer`);
       return codeAnswer(request, RCODE.SERVFAIL, failure('unusable answer'));
     }
-    const finish = (): Buffer => {
-      served.statistics.counts.answered += 1;
-      const age = Math.floor((performance.now() - storedAt) / 1000);
-      const error = view.guarded.length > 0 ? { code: EDE.FILTERED, text: `special-use addresses removed (${view.guarded[0]?.reason ?? ''})` } : null;
-      return fill(view.template, request, { age, maxTtl: this.#options.limits.maxTtl / 1000, error });
-    };
-    if (view.openings.length === 0) return finish();
-    return this.#open(served, elements).then((open) => (open ? finish() : codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' })));
+    if (view.seen.size === 0) return this.#finish(served, request, view, answer);
+    const { confinement } = served;
+    const epoch = this.#options.epoch();
+    if (prepared.opened?.confinement === confinement && prepared.opened.epoch === epoch) return this.#finish(served, request, view, answer);
+    this.#learn(served, view, answer);
+    return this.#open(served, view).then((open) => {
+      if (!open) return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' });
+      prepared.opened = { confinement, epoch };
+      return this.#finish(served, request, view, answer);
+    });
+  }
+
+  #finish(served: Served, request: Request, { template, guarded }: View, { storedAt }: Answer): Buffer {
+    served.statistics.counts.answered += 1;
+    const age = Math.floor((performance.now() - storedAt) / 1000);
+    const error = guarded.length > 0 ? { code: EDE.FILTERED, text: `special-use addresses removed (${guarded[0]?.reason ?? ''})` } : null;
+    return fill(template, request, { age, maxTtl: this.#options.limits.maxTtl / 1000, error });
   }
 
   /** Resolves once the addresses are in the kernel; false: they cannot be. */
-  async #open(served: Served, elements: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
+  async #open({ confinement, statistics }: Served, { openings }: View): Promise<boolean> {
     const { grant, catchUp } = this.#options;
+    const elements = new Map<string, readonly Element[]>();
+    for (const { rules, addresses } of openings) {
+      for (const [principal, more] of compileAddresses(confinement, addresses, rules, this.#options)) elements.set(principal, [...(elements.get(principal) ?? []), ...more]);
+    }
+    if (elements.size === 0) return true;
     try {
       return (await grant(elements)) || (await catchUp(false));
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       // somebody changed the table under us
-      served.statistics.fail(error.message);
+      statistics.fail(error.message);
       return catchUp(true);
     }
   }

@@ -114,6 +114,7 @@ export class Enforcer {
 
   async #commit(transaction: Transaction, text = this.#text(transaction)): Promise<void> {
     if (transaction.length === 0) return;
+    this.#epoch += 1;
     await this.#lane.run(async () => {
       await this.#options.nft.apply(text);
       this.#generation += 1;
@@ -140,6 +141,7 @@ export class Enforcer {
     const { nft } = this.#options;
     const deviations: string[] = [];
     const { sequence } = this.#grants;
+    this.#epoch += 1;
     const [skeleton, listed] = await Promise.all([nft.listSkeleton(), nft.listTable()]);
     if (skeleton === null) {
       this.#rebuild = true;
@@ -305,6 +307,12 @@ export class Enforcer {
     const operations = steps.flatMap(({ transaction }) => transaction);
     const count = (what: 'add' | 'remove') => operations.reduce((sum, operation) => sum + (operation.do === what ? operation.elements.length : 0), 0);
     return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt };
+  }
+
+  #epoch = 0;
+  /** Goes up whenever anything may have left the kernel. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   /** What answers of DNS have opened so far: a mark to compare with later. */

@@ -1,51 +1,33 @@
-/** Answers by question, as long as their TTL says; bounded in number and in octets, the longest unused go first. The clock is an argument. */
-import type { Analysis } from './answer.ts';
+/** Answers by question, as long as their TTL says; bounded in number and in octets. The clock is an argument (milliseconds). */
+import { RecentMap } from '../resolve/recent-map.ts';
 
-export type CachedAnswer = { readonly analysis: Analysis; /** Milliseconds. */ readonly storedAt: number; readonly expires: number };
+export type CachedAnswer = {
+  readonly bytes: Buffer;
+  readonly storedAt: number;
+  readonly expires: number;
+};
 
 const MOST_ANSWERS = 8192;
-const MOST_OCTETS = 8 * 1024 * 1024;
+/** Larger answers are rare, and not worth the room of many others. */
+const MOST_OCTETS = 4096;
 
-export class AnswerCache {
-  readonly #answers = new Map<string, CachedAnswer>();
-  #octets = 0;
+export class AnswerCache<T extends CachedAnswer> {
+  readonly #answers = new RecentMap<T>(MOST_ANSWERS);
 
-  get(key: string, now: number): CachedAnswer | null {
+  get(key: string, now: number): T | null {
     const found = this.#answers.get(key);
     if (found === undefined) return null;
+    if (found.expires > now) return found;
     this.#answers.delete(key);
-    if (found.expires <= now) {
-      this.#octets -= found.analysis.message.bytes.length;
-      return null;
-    }
-    this.#answers.set(key, found);
-    return found;
+    return null;
   }
 
-  /** `ttl` in seconds; 0 is not kept. */
-  put(key: string, analysis: Analysis, ttl: number, now: number): CachedAnswer {
-    const answer = { analysis, storedAt: now, expires: now + ttl * 1000 };
-    this.delete(key);
-    if (ttl <= 0) return answer;
-    this.#answers.set(key, answer);
-    this.#octets += analysis.message.bytes.length;
-    for (const oldest of this.#answers.keys()) {
-      if (this.#answers.size <= MOST_ANSWERS && this.#octets <= MOST_OCTETS) break;
-      this.delete(oldest);
-    }
-    return answer;
-  }
-
-  delete(key: string): void {
-    const found = this.#answers.get(key);
-    if (found === undefined) return;
-    this.#answers.delete(key);
-    this.#octets -= found.analysis.message.bytes.length;
+  put(key: string, answer: T): void {
+    if (answer.expires > answer.storedAt && answer.bytes.length <= MOST_OCTETS) this.#answers.set(key, answer);
   }
 
   clear(): void {
     this.#answers.clear();
-    this.#octets = 0;
   }
 
   get size(): number {

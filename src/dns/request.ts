@@ -1,5 +1,5 @@
 /** A query as a service sends it. Pure; what cannot be answered says with which code to refuse it. */
-import { CLASS_IN, FLAG, RCODE, TYPE, UDP_PAYLOAD } from './types.ts';
+import { CLASS_IN, FLAG, RCODE, TYPE } from './types.ts';
 import { hostName, type Name, readName, WireError } from './wire.ts';
 
 /** What the client says of EDNS (RFC 6891); `payload`: the largest datagram it takes. */
@@ -76,4 +76,3 @@ export function parseRequest(bytes: Uint8Array): ParsedRequest {
 
 /** How large a datagram the client takes. */
 export const payloadOf = ({ edns }: Request): number => edns?.payload ?? MIN_PAYLOAD;
-export const OWN_PAYLOAD = UDP_PAYLOAD;

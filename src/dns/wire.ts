@@ -122,12 +122,6 @@ export function sameName(a: Name, b: Name, caseMatters = false): boolean {
   );
 }
 
-/** A name as text for people, every byte that is not a plain host name character escaped as `\ddd` (RFC 1035 §5.1). */
-export function nameText(name: Name): string {
-  const escape = (byte: number) => (/[\w-]/.test(String.fromCharCode(byte)) && byte < 0x80 ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`);
-  return name.map((label) => Array.from(label, escape).join('')).join('.') || '.';
-}
-
 /**
  * A name as policies write it, in lower case; null: it is not such a name. A label with a dot or another octet in it that no host
  * name has is thus never taken for two labels of a name that is listed.
@@ -144,9 +138,4 @@ export function hostName(name: Name): string | null {
     }
   }
   return text === '' ? null : text;
-}
-
-/** The labels of a host name that was checked when it was read from a policy. */
-export function textName(text: string): Name {
-  return text.split('.').map((label) => new TextEncoder().encode(label));
 }

@@ -1,89 +1,139 @@
-/** Asks the upstream servers: several tries, the servers that answer first, TCP where UDP is too small. */
-import { randomInt } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { connect as connectTcp, isIPv6 } from 'node:net';
+/** Asks the upstream servers: several tries, the servers that answer first, TCP where UDP is too small, TLS where a server says so. */
 import type { NameServer } from '../config/endpoint.ts';
+import { isAuthenticated, isTruncated, lowerQuestion, type Question, rcodeOf, type SentQuery } from '../dns/query.ts';
 import { serverText } from '../dns/server.ts';
+import { RCODE } from '../dns/types.ts';
 import { messageOf } from './host-error.ts';
+import { StreamPool } from './upstream-stream.ts';
+import { UdpPool } from './upstream-udp.ts';
 
-export type Question = { readonly name: string; readonly type: number; readonly dnssecOk: boolean };
 export type ForwardOutcome =
-  | { readonly kind: 'reply'; readonly bytes: Buffer; readonly server: string }
+  /** A whole message that answers the question, NOERROR or NXDOMAIN; its question is in lower case. */
+  | { readonly kind: 'reply'; readonly bytes: Buffer }
+  /** `bytes`: the last answer with another code, to be passed on. */
   | { readonly kind: 'failure'; readonly reason: string; readonly bytes: Buffer | null };
-export type Forwarder = { ask(question: Question): Promise<ForwardOutcome>; close(): void };
 
-function build({ name, type, dnssecOk }: Question): Buffer {
-  const labels = name.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(Array.from(label, (c) => (randomInt(2) === 0 ? c.toUpperCase() : c)).join(''))]));
-  const head = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
-  head.writeUInt16BE(randomInt(65536), 0);
-  return Buffer.concat([head, ...labels, Buffer.from([0, type >> 8, type & 255, 0, 1]), Buffer.from([0, 0, 41, 4, 208, 0, 0, dnssecOk ? 128 : 0, 0, 0, 0])]);
+export type Forwarder = {
+  /** Never rejects. */
+  readonly ask: (question: Question) => Promise<ForwardOutcome>;
+  close(): void;
+};
+
+export type ForwarderOptions = {
+  /** In the order of preference; asked for with each question, as it may change. */
+  readonly servers: () => readonly NameServer[];
+  /** Milliseconds for each try. */
+  readonly timeout: number;
+  readonly tries: number;
+  /** Only answers that a validating server vouches for. */
+  readonly requireAd: boolean;
+};
+
+/** A server that failed is asked last for this long. */
+const DEMOTED_MILLISECONDS = 30_000;
+const MOST_UNDER_WAY = 8192;
+const CODES: Readonly<Record<number, string>> = { [RCODE.FORMERR]: 'FORMERR', [RCODE.SERVFAIL]: 'SERVFAIL', [RCODE.NOTIMP]: 'NOTIMP', [RCODE.REFUSED]: 'REFUSED' };
+
+class Server {
+  readonly #udp: UdpPool;
+  readonly #stream: StreamPool;
+  readonly #encrypted: boolean;
+  readonly text: string;
+  demotedUntil = 0;
+
+  constructor(server: NameServer) {
+    this.#udp = new UdpPool(server);
+    this.#stream = new StreamPool(server);
+    this.#encrypted = server.transport === 'tls';
+    this.text = serverText(server);
+  }
+
+  async ask(question: Question, timeout: number, askAd: boolean): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
+    if (!this.#encrypted) {
+      const received = await this.#udp.ask(question, timeout, askAd);
+      if (received !== 'guessed' && !isTruncated(received.message)) return received;
+    }
+    const received = await this.#stream.ask(question, timeout, askAd);
+    if (isTruncated(received.message)) throw new Error('truncated answer over a stream');
+    return received;
+  }
+
+  close(): void {
+    this.#udp.close();
+    this.#stream.close();
+  }
 }
 
-const ours = (reply: Buffer, query: Buffer) => reply.length >= query.length - 11 && reply.readUInt16BE(0) === query.readUInt16BE(0) && (reply.readUInt16BE(2) & 0xf800) === 0x8000 && reply.subarray(12, query.length - 11).equals(query.subarray(12, query.length - 11)) && reply.readUInt16BE(4) === 1;
+export function openForwarder({ servers: listServers, timeout, tries, requireAd }: ForwarderOptions): Forwarder {
+  const known = new Map<string, Server>();
+  let last: readonly NameServer[] = [];
+  let order: readonly Server[] = [];
+  let underWay = 0;
 
-function udp(server: NameServer, query: Buffer, timeout: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4');
-    let done = false;
-    const end = (action: () => void) => {
-      if (done) return;
-      done = true;
-      clearTimeout(timer);
-      socket.close();
-      action();
-    };
-    const timer = setTimeout(() => end(() => reject(new Error(`no answer within ${timeout} ms`))), timeout);
-    socket.on('error', (error) => end(() => reject(error)));
-    socket.on('message', (bytes) => { if (ours(bytes, query)) end(() => resolve(bytes)); });
-    socket.connect(server.port, server.address, (error?: Error) => (error === undefined ? done || socket.send(query, (failed) => failed && end(() => reject(failed))) : end(() => reject(error))));
-  });
-}
-
-function tcp(server: NameServer, query: Buffer, timeout: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host: server.address, port: server.port });
-    let received = Buffer.alloc(0);
-    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
-    socket.on('error', reject);
-    socket.on('close', () => { clearTimeout(timer); reject(new Error('connection closed before the answer')); });
-    socket.on('data', (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
-      const reply = received.subarray(2, 2 + received.readUInt16BE(0));
-      if (ours(reply, query)) resolve(reply);
-      else reject(new Error('no answer to the question'));
-      socket.destroy();
+  /** Servers that are no longer listed end what they have under way: its answer would be the old network's. */
+  function takeOver(list: readonly NameServer[]): void {
+    last = list;
+    const keys = list.map((server) => `${serverText(server)}#${server.serverName ?? ''}`);
+    for (const [key, server] of known) {
+      if (keys.includes(key)) continue;
+      server.close();
+      known.delete(key);
+    }
+    list.forEach((server, index) => {
+      const key = keys[index] ?? '';
+      if (!known.has(key)) known.set(key, new Server(server));
     });
-    const size = Buffer.alloc(2);
-    size.writeUInt16BE(query.length);
-    socket.write(Buffer.concat([size, query]));
-  });
-}
+    order = keys.flatMap((key) => known.get(key) ?? []);
+  }
 
-export function openForwarder({ servers, timeout, tries }: { servers: () => readonly NameServer[]; timeout: number; tries: number; requireAd: boolean }): Forwarder {
-  return {
-    close() {},
-    async ask(question) {
-      const failures: string[] = [];
-      let last: Buffer | null = null;
-      const list = servers();
-      for (let attempt = 0; attempt < tries; attempt += 1) {
-        const server = list[attempt % list.length];
-        if (server === undefined) break;
-        try {
-          const query = build(question);
-          let bytes = await udp(server, query, timeout);
-          if ((bytes.readUInt16BE(2) & 0x200) !== 0) bytes = await tcp(server, query, timeout);
-          const rcode = bytes.readUInt16BE(2) & 15;
-          for (let at = 12; at < query.length - 15; at += 1) { const byte = bytes[at] ?? 0; if (byte >= 65 && byte <= 90) bytes[at] = byte + 32; }
-          if (rcode === 0 || rcode === 3) return { kind: 'reply', bytes, server: serverText(server) };
-          last = bytes;
-          failures.push(`${serverText(server)}: rcode ${rcode}`);
-        } catch (error) {
-          failures.push(`${serverText(server)}: ${messageOf(error)}`);
-        }
+  function inOrder(): readonly Server[] {
+    const list = listServers();
+    if (list !== last) takeOver(list);
+    const now = performance.now();
+    if (order.every(({ demotedUntil }) => demotedUntil <= now)) return order;
+    return order.toSorted((a, b) => Number(a.demotedUntil > now) - Number(b.demotedUntil > now));
+  }
+
+  async function ask(question: Question): Promise<ForwardOutcome> {
+    const failures: string[] = [];
+    let refused: Buffer | null = null;
+    const list = inOrder();
+    for (let attempt = 0; attempt < tries; attempt += 1) {
+      const server = list[attempt % list.length];
+      if (server === undefined) return { kind: 'failure', reason: 'no name server is known', bytes: null };
+      try {
+        const { message, query } = await server.ask(question, timeout, requireAd);
+        server.demotedUntil = 0;
+        lowerQuestion(message, query);
+        const rcode = rcodeOf(message);
+        const good = rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN;
+        if (good && (!requireAd || isAuthenticated(message))) return { kind: 'reply', bytes: message };
+        if (!good) refused = message;
+        failures.push(`${server.text}: ${good ? 'the answer is not validated (no AD)' : (CODES[rcode] ?? `code ${rcode}`)}`);
+      } catch (error) {
+        const what = messageOf(error);
+        failures.push(`${server.text}: ${what === 'no answer' ? `no answer within ${timeout} ms` : what}`);
+        server.demotedUntil = performance.now() + DEMOTED_MILLISECONDS;
       }
-      return { kind: 'failure', reason: [...new Set(failures)].join('; ') || 'no name server is known', bytes: last };
+    }
+    return { kind: 'failure', reason: [...new Set(failures)].join('; '), bytes: refused };
+  }
+
+  return {
+    async ask(question) {
+      if (underWay >= MOST_UNDER_WAY) return { kind: 'failure', reason: 'too many queries are under way', bytes: null };
+      underWay += 1;
+      try {
+        return await ask(question);
+      } finally {
+        underWay -= 1;
+      }
+    },
+    close() {
+      for (const server of known.values()) server.close();
+      known.clear();
+      order = [];
+      last = [];
     },
   };
 }

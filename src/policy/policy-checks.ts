@@ -2,7 +2,6 @@
 import { suffixKind } from '../resolve/domain-pattern.ts';
 import type { Destination, DestinationGroup, Policy, Position } from './policy.ts';
 import type { Problem } from './problem.ts';
-import { FILTERED_DNS_AVAILABLE } from './schema.ts';
 
 const place = ({ file, line, column }: Position) => `${file}:${line}:${column}`;
 
@@ -68,7 +67,7 @@ function wildcardsOf({ egress }: Policy): Wildcard[] {
 /** Which names a wildcard covers is only seen in the queries of the service, so something must see them. */
 export function unresolvableWildcards(policy: Policy): Problem[] {
   if (policy.dns === 'filtered') return [];
-  const hint = FILTERED_DNS_AVAILABLE ? 'write "dns: filtered"' : 'list the names themselves: filtered DNS is not available in this version';
+  const hint = 'write "dns: filtered"';
   return wildcardsOf(policy).map(({ text, at }) => ({
     severity: 'error',
     at,

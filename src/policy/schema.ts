@@ -11,9 +11,7 @@ import { parsePorts, PORTS_RULE } from './ports.ts';
 import { parseSubject } from './subject.ts';
 import { quoted } from './visible.ts';
 
-/** `dns: filtered` is designed and not built yet. This is the switch: with it on, it is also the default. */
-export const FILTERED_DNS_AVAILABLE: boolean = true;
-export const DEFAULT_DNS: DnsMode = FILTERED_DNS_AVAILABLE ? 'filtered' : 'system';
+export const DEFAULT_DNS: DnsMode = 'filtered';
 
 function parseName(text: string): Parsed<string> {
   if (NAME.test(text)) return { ok: true, value: text };
@@ -104,13 +102,9 @@ const ingress = withHints(z.strictObject({ allow: entries(ingressAllow, 'Who may
 
 const mode = z.enum(['enforce', 'audit', 'block']).meta({ description: 'enforce; audit: record and let through; block: nothing out, nothing in.' });
 
-const dns = z
-  .enum(['filtered', 'system', 'none'])
-  .superRefine((mode, context) => {
-    if (mode !== 'filtered' || FILTERED_DNS_AVAILABLE) return;
-    context.addIssue({ code: 'custom', message: 'filtered DNS is not available in this version', params: issueParams('write "dns: system", or "dns: none"') });
-  })
-  .meta({ description: 'How the service resolves names.' });
+const dns = z.enum(['filtered', 'system', 'none']).meta({
+  description: "filtered: each query is judged by name; system: by the system's name servers; none: no DNS at all.",
+});
 
 const BEGINNING = 'a policy begins with "service: NAME"';
 

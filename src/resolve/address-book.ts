@@ -48,8 +48,7 @@ const SHORTEST_WAIT = 1000;
 
 /** When an address stops to count, given how its record type's look-ups go. */
 function expiryOf({ lastSeen, ttl, type }: BookAddress, lookUps: BookEntry['lookUps'], { hold, maxStale }: BookLimits): number {
-  // whoever asked may use an address until its TTL ran out, and often for longer
-  const answered = lastSeen + ttl + hold;
+  const answered = lastSeen + Math.max(ttl, hold);
   const lookUp = lookUps[type];
   // failing look-ups say nothing about the address: what was current at the last success stays current
   const wasCurrent = lookUp?.outcome === 'failure' && lookUp.succeeded !== null && answered > lookUp.succeeded;
@@ -81,13 +80,16 @@ export function learn(entry: BookEntry, type: RecordType, learned: Learned, now:
   return withAddresses(entry, addresses, lookUps);
 }
 
-/** Takes in addresses that an answer to somebody else's question gave; how netwalld's own look-ups go is another matter. `ttl` in seconds. */
+/**
+ * Takes in addresses that an answer to somebody else's question gave; how netwalld's own look-ups go is
+ * another matter. Who asked may use an address until its TTL has run out, and often for longer. `ttl` in seconds.
+ */
 export function learnAddresses(entry: BookEntry, found: readonly Address[], ttl: number, now: number, limits: BookLimits): BookEntry {
   const addresses = new Map(entry.addresses);
   for (const address of found) {
     const text = formatAddress(address);
     const type: RecordType = address.family === 4 ? 'A' : 'AAAA';
-    addresses.set(text, { address, type: entry.addresses.get(text)?.type ?? type, lastSeen: now, ttl: clampTtl(ttl, limits) });
+    addresses.set(text, { address, type: entry.addresses.get(text)?.type ?? type, lastSeen: now, ttl: clampTtl(ttl, limits) + limits.hold });
   }
   return withAddresses(entry, addresses, entry.lookUps);
 }

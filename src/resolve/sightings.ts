@@ -4,12 +4,12 @@
  */
 import { z } from 'zod';
 import { type Address, formatAddress, parseAddress } from '../net/address.ts';
+import { RecentMap } from './recent-map.ts';
 
 type Seen = { readonly address: Address; until: number };
-type Name = { readonly addresses: Map<string, Seen>; list: readonly Address[] };
-type Service = { readonly names: Map<string, Name>; snapshot: ReadonlyMap<string, readonly Address[]> | null };
+type Service = { readonly names: RecentMap<Seen[]>; snapshot: ReadonlyMap<string, readonly Address[]> | null };
 
-/** Names a service may have at a time. Past it those longest unasked for go; flows to their addresses drain. */
+/** Names a service may have at a time. Past it those long unasked for go; flows to their addresses drain. */
 const MOST_NAMES = 16_384;
 const NONE: ReadonlyMap<string, readonly Address[]> = new Map();
 
@@ -27,36 +27,40 @@ export class Sightings {
 
   /** An answer gave these addresses for a name; they count until then, or longer if they already did. */
   learn(service: string, name: string, addresses: readonly Address[], until: number): void {
-    let known = this.#services.get(service);
-    if (known === undefined) this.#services.set(service, (known = { names: new Map(), snapshot: null }));
-    const entry = known.names.get(name) ?? { addresses: new Map<string, Seen>(), list: [] };
-    // last in the map is what was asked for last
-    known.names.delete(name);
-    known.names.set(name, entry);
-    let more = false;
+    const known = this.#serviceOf(service);
+    const before = known.names.get(name);
+    const seen = before ?? [];
+    let more = before === undefined;
     for (const address of addresses) {
-      const text = formatAddress(address);
-      const before = entry.addresses.get(text);
-      if (before === undefined) {
-        entry.addresses.set(text, { address, until });
-        more = true;
-      } else before.until = Math.max(before.until, until);
+      const same = seen.find((one) => one.address.value === address.value && one.address.family === address.family);
+      if (same !== undefined) {
+        if (same.until < until) same.until = until;
+        continue;
+      }
+      seen.push({ address, until });
+      more = true;
     }
-    if (more) {
-      entry.list = [...entry.addresses.values()].map(({ address }) => address);
-      known.snapshot = null;
-    }
-    const [oldest] = known.names.size > this.#mostNames ? known.names.keys() : [];
-    if (oldest === undefined) return;
-    known.names.delete(oldest);
-    known.snapshot = null;
+    if (before === undefined) known.names.set(name, seen);
+    if (more) known.snapshot = null;
+  }
+
+  #serviceOf(service: string): Service {
+    const before = this.#services.get(service);
+    if (before !== undefined) return before;
+    const known: Service = { names: new RecentMap(this.#mostNames, () => (known.snapshot = null)), snapshot: null };
+    this.#services.set(service, known);
+    return known;
   }
 
   /** Names with their addresses; the same map while they are the same. */
   seenBy(service: string): ReadonlyMap<string, readonly Address[]> {
     const known = this.#services.get(service);
     if (known === undefined) return NONE;
-    known.snapshot ??= new Map([...known.names].map(([name, { list }]) => [name, list]));
+    if (known.snapshot === null) {
+      const snapshot = new Map<string, readonly Address[]>();
+      for (const [name, seen] of known.names.entries()) snapshot.set(name, seen.map(({ address }) => address));
+      known.snapshot = snapshot;
+    }
     return known.snapshot;
   }
 
@@ -64,14 +68,12 @@ export class Sightings {
   expire(now: number): boolean {
     let gone = false;
     for (const known of this.#services.values()) {
-      for (const [name, entry] of known.names) {
-        const before = entry.addresses.size;
-        for (const [text, { until }] of entry.addresses) if (until <= now) entry.addresses.delete(text);
-        if (entry.addresses.size === before) continue;
+      for (const [name, seen] of known.names.entries()) {
+        if (seen.every(({ until }) => until > now)) continue;
         gone = true;
         known.snapshot = null;
-        entry.list = [...entry.addresses.values()].map(({ address }) => address);
-        if (entry.addresses.size === 0) known.names.delete(name);
+        seen.splice(0, seen.length, ...seen.filter(({ until }) => until > now));
+        if (seen.length === 0) known.names.delete(name);
       }
     }
     return gone;
@@ -80,7 +82,7 @@ export class Sightings {
   /** Drops services that are gone, and names that their policy does not cover any more. */
   retain(covers: (service: string, name: string) => boolean): void {
     for (const [service, known] of this.#services) {
-      for (const name of known.names.keys()) {
+      for (const [name] of known.names.entries()) {
         if (covers(service, name)) continue;
         known.names.delete(name);
         known.snapshot = null;
@@ -106,7 +108,7 @@ export class Sightings {
     return Object.fromEntries(
       [...this.#services].map(([service, { names }]) => [
         service,
-        Object.fromEntries([...names].map(([name, { addresses }]) => [name, [...addresses].map(([text, { until }]) => [text, Math.round(until + clockOffset)])])),
+        Object.fromEntries([...names.entries()].map(([name, seen]) => [name, seen.map(({ address, until }) => [formatAddress(address), Math.round(until + clockOffset)])])),
       ]),
     );
   }

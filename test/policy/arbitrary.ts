@@ -2,7 +2,6 @@
 import * as fc from 'fast-check';
 import { type Family, maxValue, networkAt } from '../../src/net/address.ts';
 import type { Destination, DestinationGroup, DnsMode, Mode, Policy, PortMatch, Position, PrincipalKind } from '../../src/policy/policy.ts';
-import { FILTERED_DNS_AVAILABLE } from '../../src/policy/schema.ts';
 import { suffixKind } from '../../src/resolve/domain-pattern.ts';
 import { describeDestination } from './describe.ts';
 
@@ -51,7 +50,7 @@ const subjects = fc
   .map((ids) => ids.map((id) => ({ id, at })));
 
 const modes: readonly Mode[] = ['enforce', 'audit', 'block'];
-const resolutions: readonly DnsMode[] = FILTERED_DNS_AVAILABLE ? ['filtered', 'system', 'none'] : ['system', 'none'];
+const resolutions: readonly DnsMode[] = ['filtered', 'system', 'none'];
 
 /** A policy whose positions say nothing. */
 export const policy: fc.Arbitrary<Policy> = fc.constantFrom(...resolutions).chain((dns) =>
