@@ -2,6 +2,7 @@
  * Answers as a service gets them. Where nothing has to be removed, an upstream's message is passed on as it came, less its OPT
  * record, which is between two neighbours only (RFC 6891 §6.1.1). Otherwise it is put together anew from the records that stay.
  */
+import dnsPacket from 'dns-packet';
 import type { Edns, Request } from './request.ts';
 import { FLAG, sanitisedTtl, TYPE, UDP_PAYLOAD } from './types.ts';
 import { type Name, readName, type WireMessage, type WireRecord } from './wire.ts';
@@ -94,22 +95,36 @@ export function template(message: WireMessage, edits: Edits): Template {
   return { bytes: copy, ttls: records.map(ttlAt), questionEnd };
 }
 
-/** Our own OPT record. */
+/** There are few: by DO, code and text. */
+const optRecords = new Map<string, Buffer>();
+const MOST_OPT_RECORDS = 256;
+/** RFC 8914 §2. */
+const EXTENDED_ERROR = 15;
+
+function extendedErrorOption({ code, text }: ExtendedError): Buffer {
+  const words = Buffer.from(text.slice(0, 100));
+  const head = Buffer.alloc(6);
+  head.writeUInt16BE(EXTENDED_ERROR, 0);
+  head.writeUInt16BE(2 + words.length, 2);
+  head.writeUInt16BE(code, 4);
+  return Buffer.concat([head, words]);
+}
+
+/** Our own OPT record, with an extended error where there is one. */
 function optRecord({ dnssecOk }: Edns, extendedRcode: number, error: ExtendedError | null): Buffer {
-  const text = error === null ? Buffer.alloc(0) : Buffer.from(error.text.slice(0, 100));
-  const length = error === null ? 0 : 6 + text.length;
-  const bytes = Buffer.alloc(11 + length);
-  bytes.writeUInt16BE(TYPE.OPT, 1);
-  bytes.writeUInt16BE(UDP_PAYLOAD, 3);
-  bytes[5] = extendedRcode;
-  if (dnssecOk) bytes[7] = 0x80;
-  bytes.writeUInt16BE(length, 9);
-  if (error === null) return bytes;
-  bytes.writeUInt16BE(15, 11);
-  bytes.writeUInt16BE(2 + text.length, 13);
-  bytes.writeUInt16BE(error.code, 15);
-  text.copy(bytes, 17);
-  return bytes;
+  const key = `${dnssecOk ? 'DO' : ''} ${extendedRcode} ${error?.code ?? ''} ${error?.text ?? ''}`;
+  const before = optRecords.get(key);
+  if (before !== undefined) return before;
+  const message = dnsPacket.encode({
+    type: 'response',
+    additionals: [{ type: 'OPT', name: '.', udpPayloadSize: UDP_PAYLOAD, extendedRcode, ednsVersion: 0, flags: dnssecOk ? dnsPacket.DNSSEC_OK : 0, flag_do: dnssecOk, options: [] }],
+  });
+  const option = error === null ? Buffer.alloc(0) : extendedErrorOption(error);
+  const record = Buffer.concat([message.subarray(HEADER), option]);
+  record.writeUInt16BE(option.length, record.length - option.length - 2);
+  if (optRecords.size >= MOST_OPT_RECORDS) optRecords.clear();
+  optRecords.set(key, record);
+  return record;
 }
 
 /** AD is for clients that know it (RFC 6840 §5.7). */

@@ -23,7 +23,7 @@ const MOST_UNDER_WAY = 64;
 const QUESTIONS_PER_CONNECTION = 16_384;
 const IDLE = 5000;
 
-/** A connection that ended under a question that it may have been too old for. */
+/** A connection that ended under a question, which may not have been the reason. */
 class ConnectionLost extends Error {}
 
 export class StreamPool {
@@ -119,7 +119,7 @@ export class StreamPool {
         clearTimeout(waiting.timer);
         waiting.resolve({ message, query: waiting.query });
       } else if (waiting !== undefined || !connection.used.has(id)) {
-        return this.#end(connection, new Error('an answer that was not asked for'));
+        return this.#end(connection, new ConnectionLost('an answer that was not asked for'));
       }
     }
   }

@@ -2,7 +2,7 @@
 import { type Agent, startAgent } from './agent-client.ts';
 import type { Query, Zone } from './dns-server.ts';
 import type { Namespaces } from './namespace.ts';
-import { accountOf, closedPort, link, nameservers } from './plan.ts';
+import { accountOf, closedPort, link, nameservers, spareServers } from './plan.ts';
 import { run } from './run.ts';
 import { type Protocol, type Sockets, socketsOf } from './sockets.ts';
 
@@ -27,7 +27,7 @@ const echoPorts = { first: 7000, last: 7007 };
 const protocolNumbers = { tcp: 6, udp: 17 } as const;
 
 const servers = Object.values(nameservers);
-const v4 = servers.filter((address) => !address.includes(':')).join(', ');
+const v4 = [...servers.filter((address) => !address.includes(':')), ...Object.values(spareServers)].join(', ');
 const v6 = servers.filter((address) => address.includes(':')).join(', ');
 
 /**

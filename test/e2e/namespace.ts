@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type Account, link, nameservers, networks } from './plan.ts';
+import { type Account, link, nameservers, networks, spareServers } from './plan.ts';
 import { run } from './run.ts';
 
 /** The checkout, as the machine sees it. Inside the host's mount namespace it is also at `insideRepository`. */
@@ -96,7 +96,7 @@ const configureInternet = async ({ name, enterInternet }: Namespaces): Promise<v
     'link set up0 up',
     `addr add ${link.internet.v4}/${link.prefix.v4} dev up0`,
     `addr add ${link.internet.v6}/${link.prefix.v6} dev up0 nodad`,
-    ...Object.values(nameservers).map((address) => `addr add ${address}/${address.includes(':') ? '128' : '32'} dev up0 nodad`),
+    ...[...Object.values(nameservers), ...Object.values(spareServers)].map((address) => `addr add ${address}/${address.includes(':') ? '128' : '32'} dev up0 nodad`),
     ...every.map((network) => `route add local ${network} dev lo`),
   ]);
 };

@@ -13,6 +13,9 @@ export const link = {
 /** Where the scriptable DNS server listens (UDP and TCP, port 53). resolv.conf names the first one. */
 export const nameservers = { first: '203.0.112.53', second: '203.0.112.54', v6: '2a0f:9401:1::53' } as const;
 
+/** Where a test's own name server may listen: the world's does not. */
+export const spareServers = { main: '203.0.112.66', other: '203.0.112.67' } as const;
+
 /**
  * Networks of which every address answers: TCP and UDP echo on every port but 53 of a name server and `closedPort`, and ping.
  * `lan` stands for what surrounds a real host: private networks and the cloud's metadata service.

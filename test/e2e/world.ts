@@ -25,6 +25,8 @@ export type World = Control & {
   readonly exec: (command: string, args: readonly string[], options?: RunOptions & { readonly who?: Who }) => Promise<Outcome>;
   /** Starts a program on the host that stays; it ends with the world at the latest. */
   readonly spawn: (command: string, args: readonly string[], who?: Who) => ChildProcess;
+  /** The same on the internet. */
+  readonly spawnOnInternet: (command: string, args: readonly string[]) => ChildProcess;
   /** Feeds nft commands (`list ruleset`, a whole table, …) to the host's kernel; returns what nft says, throws when it refuses. */
   readonly nft: (script: string) => Promise<string>;
   /** Writes (atomically) or, with null, removes a policy file; `name` is relative to /etc/netwall.d or absolute. */
@@ -56,6 +58,10 @@ export const createWorld = async (): Promise<World> => {
       spawn: (program, args, who) => {
         const [file = '', ...rest] = command(program, args, who);
         return spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
+      },
+      spawnOnInternet: (program, args) => {
+        const [file = '', ...rest] = [...namespaces.enterInternet(), program, ...args];
+        return spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
       },
       nft: (script) => run(command('/usr/sbin/nft', ['-f', '-']), { input: `${script}\n` }),
       policy: (name, yaml, options) => {
