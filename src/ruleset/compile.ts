@@ -214,7 +214,8 @@ export function gateElements(kind: PrincipalKind, id: number, mode: KernelMode):
 function dnsElements({ kind, mode, dns }: Confinement, id: number): readonly Element[] {
   const element = { key: `${id}`, mode: null, timeout: null, comment: null };
   if (mode === 'block') return [];
-  if (dns.port !== null) return [{ ...element, set: `${kind}_dns_port`, port: dns.port }];
+  // the port serves as the number of the zone as well: both are the principal's own
+  if (dns.port !== null) return [{ ...element, set: `${kind}_dns_port`, port: dns.port }, { ...element, set: `${kind}_dns_zone`, port: dns.port }];
   return kind === 'user' ? [{ ...element, set: 'user_dns_own' }] : [];
 }
 

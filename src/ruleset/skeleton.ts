@@ -68,6 +68,7 @@ function sideSets(side: Side): Declaration[] {
     { name: `set ${side.kind}_refused`, lines: [`typeof ${side.id}`, 'counter'] },
     // where the DNS queries of `dns: filtered` go: a port of the daemon's for each principal
     { name: `map ${side.kind}_dns_port`, lines: [`typeof ${side.id} : th dport`] },
+    { name: `map ${side.kind}_dns_zone`, lines: [`typeof ${side.id} : ct zone`] },
     // users whose policy has another DNS mode, so that their group's is not asked
     ...(side.kind === 'user' ? [{ name: 'set user_dns_own', lines: [`typeof ${side.id}`] }] : []),
     ...FAMILIES.flatMap((family) => familySets(side, family)),
@@ -152,6 +153,18 @@ const CHAINS: readonly Chain[] = [
     rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx admin-prohibited'],
   },
   ...SIDES.flatMap(sideChains),
+  {
+    // A query's conntrack entry outlives it by half a minute. Without a zone of its own, somebody else's query from the same port to
+    // the same server would follow it to a listener that is not theirs. Answers are told apart by the listener's port.
+    name: 'dns_zone',
+    rules: [
+      'type filter hook output priority raw; policy accept;',
+      OWN_SOCKETS,
+      'meta l4proto { tcp, udp } th dport 53 ct original zone set meta skuid map @user_dns_zone accept',
+      'meta skuid @user_dns_own accept',
+      'meta l4proto { tcp, udp } th dport 53 ct original zone set meta skgid map @group_dns_zone accept',
+    ],
+  },
   {
     // nft 1.0.6 knows no name for this priority in an output hook
     name: 'dns',

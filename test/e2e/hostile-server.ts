@@ -1,6 +1,10 @@
-/** The name server that plays `hostileCases`, over UDP and TCP. Each name that is asked for goes to stdout, a line each. */
+/**
+ * The name server that plays `hostileCases`, over UDP and TCP. Each name that is asked for goes to stdout, a line each.
+ * Honest names beside them: `f17.…` has an address of its own for each number, `turning.…` has two of 4,000, others at each question.
+ */
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
+import { a, message, QNAME } from '../dns/bytes.ts';
 import { type Asked, hostileCases, type Reply } from './hostile-cases.ts';
 
 const [address = '', other = ''] = process.argv.slice(2);
@@ -22,8 +26,27 @@ function read(bytes: Buffer, transport: 'udp' | 'tcp'): Asked | null {
   return Number.isNaN(number) ? null : { number, id: bytes.readUInt16BE(0), question, nameLength: end + 1 - 12, type: bytes.readUInt16BE(end + 1), transport, before };
 }
 
+const address4 = (base: number, index: number) => `45.64.${base + (index >> 8)}.${index & 255}`;
+let turn = 0;
+
+/** Addresses of honest names; null: it is none of them. */
+function honestAddresses(label: string): string[] | null {
+  const number = /^f(\d+)$/.exec(label)?.[1];
+  if (number !== undefined) return [address4(0, Number(number) % 25_600)];
+  if (label !== 'turning') return null;
+  turn += 1;
+  return [address4(120, (2 * turn) % 4000), address4(120, (2 * turn + 1) % 4000)];
+}
+
 const repliesTo = (bytes: Buffer, transport: 'udp' | 'tcp'): readonly Reply[] => {
   const query = read(bytes, transport);
+  const end = 13 + (bytes[12] ?? 0);
+  const addresses = honestAddresses(bytes.subarray(13, end).toString('latin1').toLowerCase());
+  if (addresses !== null) {
+    const question = bytes.subarray(12, bytes.indexOf(0, 12) + 5);
+    const type = question.readUInt16BE(question.length - 4);
+    return [{ bytes: message({ id: bytes.readUInt16BE(0), question, answers: type === 1 ? addresses.map((one) => a(one, QNAME, 1)) : [] }) }];
+  }
   return query === null ? [] : (hostileCases[query.number]?.replies(query) ?? []);
 };
 
