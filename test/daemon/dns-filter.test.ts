@@ -1,0 +1,235 @@
+import test from 'ava';
+import { decode } from 'dns-packet';
+import { DnsFilter, type DnsFilterOptions } from '../../src/daemon/dns-filter.ts';
+import type { ServiceState } from '../../src/daemon/desired.ts';
+import type { ForwardOutcome } from '../../src/host/forward.ts';
+import { HostError } from '../../src/host/host-error.ts';
+import { formatAddress } from '../../src/net/address.ts';
+import { parsePolicyFile } from '../../src/policy/parse.ts';
+import { linkPolicy } from '../../src/policy/rule.ts';
+import { Sightings } from '../../src/resolve/sightings.ts';
+import { confine } from '../../src/ruleset/confinement.ts';
+import { a, ipv4, message, name, QNAME, query, questionOf, record, svcb } from '../dns/bytes.ts';
+
+const POLICY = `service: webapp
+match: { user: 1001 }
+egress:
+  allow:
+    - to: ["*.example.com", exact.example.net]
+      ports: [443]
+  deny:
+    - to: bad.example.com
+---
+service: other
+match: { user: 1002 }
+egress:
+  allow: [{ to: "*.example.com", ports: [443] }]
+---
+service: watched
+match: { user: 1003 }
+mode: audit
+`;
+
+function states(yaml: string): readonly ServiceState[] {
+  return parsePolicyFile('/etc/netwall.d/test.yaml', yaml).policies.map((policy, index) => {
+    const { linked } = linkPolicy(policy, new Map());
+    const confinement = confine(linked, { ids: policy.subjects.map(({ id }) => Number(id)), nameservers: [], addresses: new Map(), dnsPort: 5300 + index });
+    const entry = { service: policy.service, at: policy.at, standing: 'good', linked, kind: policy.kind, subjects: policy.subjects, problems: [] } as const;
+    return { entry, principals: { ids: confinement.ids, missing: [] }, confinement, rulesets: [] };
+  });
+}
+
+function start(reply: (asked: string, type: number) => ForwardOutcome | Promise<ForwardOutcome>, more: Partial<DnsFilterOptions> = {}) {
+  const asked: string[] = [];
+  const opened: string[] = [];
+  const learnt: string[] = [];
+  const sightings = new Sightings();
+  let epoch = 0;
+  const filter = new DnsFilter({
+    forwarder: {
+      ask: async ({ name: host, type }) => {
+        asked.push(`${host} ${type}`);
+        return reply(host, type);
+      },
+      close() {},
+    },
+    grant: async (wanted) => {
+      for (const [principal, elements] of wanted) for (const { key } of elements) opened.push(`${principal}: ${key}`);
+      return true;
+    },
+    epoch: () => epoch,
+    catchUp: async () => true,
+    learn: (domain, addresses) => learnt.push(`${domain} ${addresses.map(formatAddress).join(' ')}`),
+    sightings,
+    onSeen() {},
+    limits: { minTtl: 1000, maxTtl: 60_000, hold: 10_000, maxStale: 60_000 },
+    refusal: 'refused',
+    addressTimeout: 600,
+    ...more,
+  });
+  filter.serve(states(POLICY));
+  return { filter, asked, opened, learnt, sightings, advance: () => (epoch += 1) };
+}
+
+const ok = (host: string, type: number, answers: readonly Uint8Array[], flags = 0x8180): ForwardOutcome => ({ kind: 'reply', bytes: message({ flags, question: questionOf(name(host), type), answers }) });
+const good = (host: string, type: number) => ok(host, type, [a('45.64.7.1')]);
+const rcode = (answer: Buffer | null) => (answer === null ? -1 : answer.readUInt16BE(2) & 15);
+const addresses = (answer: Buffer | null) => (answer === null ? [] : (decode(answer).answers ?? []).flatMap((one) => (one.type === 'A' ? [one.data] : [])));
+const askFor = (filter: DnsFilter, host: string, service = 'webapp', datagram = true) => Promise.resolve(filter.answer(service, query(name(host)), datagram));
+
+test('a listed name is asked for, opened and answered, and not asked again while its TTL lasts', async (t) => {
+  const { filter, asked, opened, sightings } = start(good);
+  for (let count = 0; count < 3; count += 1) t.deepEqual(addresses(await askFor(filter, 'api.example.com')), ['45.64.7.1']);
+  t.deepEqual(asked, ['api.example.com 1']);
+  t.deepEqual(opened, ['user 1001: 1001 . 45.64.7.1 . tcp . 443']);
+  t.deepEqual([...sightings.seenBy('webapp').keys()], ['api.example.com']);
+  t.like(filter.statisticsOf('webapp')?.counts, { queries: 3, answered: 3, cached: 2, refused: 0 });
+});
+
+test('once anything may have left the kernel, an answer from the cache is opened anew', async (t) => {
+  const { filter, opened, advance } = start(good);
+  await askFor(filter, 'api.example.com');
+  advance();
+  await askFor(filter, 'api.example.com');
+  await askFor(filter, 'api.example.com');
+  t.is(opened.length, 2);
+});
+
+test('a name that is listed by itself is told to the address book', async (t) => {
+  const { filter, learnt, sightings } = start(good);
+  await askFor(filter, 'exact.example.net');
+  t.deepEqual(learnt, ['exact.example.net 45.64.7.1']);
+  t.is(sightings.seenBy('webapp').size, 0);
+});
+
+for (const host of ['example.org', 'example.com', 'bad.example.com', 'a.exact.example.net', 'x']) {
+  test(`refused without a question: ${host}`, async (t) => {
+    const { filter, asked, opened } = start(good);
+    t.is(rcode(await askFor(filter, host)), 5);
+    t.deepEqual([asked, opened], [[], []]);
+    t.is(filter.statisticsOf('webapp')?.refusedNames[0]?.name, host);
+  });
+}
+
+test('refused with NXDOMAIN where that is wanted', async (t) => {
+  const { filter } = start(good, { refusal: 'nxdomain' });
+  t.is(rcode(await askFor(filter, 'example.org')), 3);
+});
+
+test('mode audit lets every name through and records what is not listed', async (t) => {
+  const { filter, opened } = start((host, type) => ok(host, type, [a('10.0.0.1'), a('45.64.7.1')]));
+  t.deepEqual(addresses(await askFor(filter, 'example.org', 'watched')), ['10.0.0.1', '45.64.7.1']);
+  t.deepEqual(opened, []);
+  t.is(filter.statisticsOf('watched')?.refusedNames[0]?.name, 'example.org');
+});
+
+test('fifty at a time are one question', async (t) => {
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const { filter, asked } = start(async (host, type) => {
+    await gate;
+    return good(host, type);
+  });
+  const answers = Array.from({ length: 50 }, (_, index) => askFor(filter, 'api.example.com', index % 2 === 0 ? 'webapp' : 'other'));
+  release();
+  for (const answer of await Promise.all(answers)) t.deepEqual(addresses(answer), ['45.64.7.1']);
+  t.is(asked.length, 1);
+});
+
+test('the answer waits for the kernel', async (t) => {
+  let open: (value: boolean) => void = () => {};
+  const { filter } = start(good, { grant: () => new Promise((resolve) => (open = resolve)) });
+  let answered = false;
+  const answer = askFor(filter, 'api.example.com').then((bytes) => {
+    answered = true;
+    return bytes;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  t.false(answered);
+  open(true);
+  t.is(rcode(await answer), 0);
+});
+
+const KERNEL: readonly (readonly [what: string, grant: () => Promise<boolean>, enforced: boolean, doubts: readonly boolean[], code: number])[] = [
+  ['ranges take a run of the reconciler', async () => false, true, [false], 0],
+  ['… and without one there is no answer', async () => false, false, [false], 2],
+  ['where nft refuses, the kernel is looked at', () => Promise.reject(new HostError('nft apply', 'no')), true, [true], 0],
+  ['… and if that does not help, there is no answer', () => Promise.reject(new HostError('nft apply', 'no')), false, [true], 2],
+];
+for (const [what, grant, enforced, expected, code] of KERNEL) {
+  test(what, async (t) => {
+    const doubts: boolean[] = [];
+    const { filter } = start(good, {
+      grant,
+      catchUp: async (doubt) => {
+        doubts.push(doubt);
+        return enforced;
+      },
+    });
+    t.is(rcode(await askFor(filter, 'api.example.com')), code);
+    t.deepEqual(doubts, expected);
+  });
+}
+
+test('failures upstream are SERVFAIL, other codes are passed on, neither is kept', async (t) => {
+  let outcome: ForwardOutcome = { kind: 'failure', reason: 'no answer', bytes: null };
+  const { filter, asked } = start(() => outcome);
+  t.is(rcode(await askFor(filter, 'api.example.com')), 2);
+  outcome = { kind: 'failure', reason: 'REFUSED', bytes: message({ flags: 0x8185 }) };
+  t.is(rcode(await askFor(filter, 'api.example.com')), 5);
+  t.is(asked.length, 2);
+  t.is(filter.statisticsOf('webapp')?.lastError, 'api.example.com: REFUSED');
+});
+
+test('a TTL of zero is not kept', async (t) => {
+  const { filter, asked } = start((host, type) => ok(host, type, [a('45.64.7.1', QNAME, 0)]));
+  await askFor(filter, 'api.example.com');
+  await askFor(filter, 'api.example.com');
+  t.is(asked.length, 2);
+});
+
+test('what does not fit a datagram is truncated; over TCP it is whole', async (t) => {
+  const { filter } = start((host, type) => ok(host, type, [a('45.64.7.1'), ...Array.from({ length: 100 }, (_, index) => a(`45.64.8.${index}`))]));
+  const short = await askFor(filter, 'api.example.com');
+  t.true(((short?.[2] ?? 0) & 2) !== 0 && (short?.length ?? 9999) < 512);
+  t.is(addresses(await askFor(filter, 'api.example.com', 'webapp', false)).length, 101);
+});
+
+test('one service with many questions under way does not keep another from asking', async (t) => {
+  const { filter } = start((host, type) => (host.startsWith('slow') ? new Promise(() => {}) : good(host, type)));
+  for (let index = 0; index < 256; index += 1) void askFor(filter, `slow${index}.example.com`);
+  t.is(rcode(await askFor(filter, 'slow-too.example.com')), 2);
+  t.is(rcode(await askFor(filter, 'api.example.com', 'other')), 0);
+  t.is(filter.statisticsOf('webapp')?.counts.limited, 1);
+});
+
+test('a policy that changes while a question is under way decides on the answer', async (t) => {
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const { filter, opened } = start(async (host, type) => {
+    await gate;
+    return good(host, type);
+  });
+  const answer = askFor(filter, 'api.example.com');
+  filter.serve(states(POLICY.replace('"*.example.com", exact', 'exact')));
+  release();
+  t.deepEqual(addresses(await answer), []);
+  t.deepEqual(opened, []);
+});
+
+test('hints of a target that is listed are opened for that name, of another they are stripped', async (t) => {
+  const { filter, opened } = start((host, type) => ok(host, type, [record(QNAME, 65, svcb(1, name(host.startsWith('own') ? 'cdn.example.com' : 'cdn.example.org'), [[4, ipv4('45.64.7.7')]]))]));
+  const answer = (host: string) => Promise.resolve(filter.answer('webapp', query(name(host), 65), true));
+  const own = await answer('own.example.com');
+  const foreign = await answer('foreign.example.com');
+  t.deepEqual(opened, ['user 1001: 1001 . 45.64.7.7 . tcp . 443']);
+  t.true(own?.includes(ipv4('45.64.7.7')));
+  t.false(foreign?.includes(ipv4('45.64.7.7')));
+});
+
+test('a service that nobody knows, or that is gone', async (t) => {
+  const { filter } = start(good);
+  t.is(rcode(await askFor(filter, 'api.example.com', 'nobody')), 5);
+  filter.serve([]);
+  t.is(rcode(await askFor(filter, 'api.example.com')), 5);
+});

@@ -1,0 +1,149 @@
+/** Grants of DNS answers and runs of the reconciler, against a kernel that is a list of what nft was told. */
+import test from 'ava';
+import { pino } from 'pino';
+import { Enforcer } from '../../src/daemon/enforcer.ts';
+import { HostError } from '../../src/host/host-error.ts';
+import type { Nft } from '../../src/host/nft.ts';
+import { gateElements, type PrincipalRuleset } from '../../src/ruleset/compile.ts';
+import type { Element } from '../../src/ruleset/element.ts';
+import { skeletonText } from '../../src/ruleset/skeleton.ts';
+
+const element = (last: number, set = 'user_egress4'): Element => ({ set, key: `1001 . 45.64.7.${last} . tcp . 443`, mode: null, timeout: 600, comment: null });
+const ruleset = (...lasts: number[]): PrincipalRuleset => ({ principal: 'user 1001', service: 'webapp', gate: gateElements('user', 1001, 'enforce'), elements: lasts.map((last) => element(last)) });
+const wanted = (...elements: Element[]) => new Map([['user 1001', elements]]);
+
+/** Elements as the kernel would list them. */
+function fakeNft() {
+  const scripts: string[] = [];
+  const held = new Map<string, { readonly set: string; readonly key: string }>();
+  let pace: (() => Promise<void>) | null = null;
+  let refusing = false;
+  const nft: Nft = {
+    pid: 1,
+    async apply(script) {
+      await pace?.();
+      if (refusing) throw new HostError('nft apply', 'refused', { refused: true });
+      scripts.push(script);
+      for (const [, verb, set = '', body = ''] of script.matchAll(/^(add|delete) element inet netwall (\S+) \{ (.*) \}$/gm)) {
+        for (const part of body.split(', ')) {
+          const key = part.replace(/ (?:timeout|comment|counter|:).*$/, '');
+          if (verb === 'add') held.set(`${set} ${key}`, { set, key });
+          else held.delete(`${set} ${key}`);
+        }
+      }
+    },
+    listSkeleton: async () => skeletonText('netwall'),
+    async listTable() {
+      const sets = Map.groupBy(held.values(), ({ set }) => set);
+      const value = (key: string) => (key.includes(' . ') ? { concat: key.split(' . ').map((part) => (part === 'tcp' ? 6 : /^\d+$/.test(part) ? Number(part) : part)) } : Number(key));
+      return {
+        nftables: [...sets].map(([name, elements]) =>
+          name.endsWith('_mode')
+            ? { map: { name, elem: elements.map(({ key }) => [value(key), { goto: { target: 'user_enforce' } }]) } }
+            : { set: { name, elem: elements.map(({ key }) => ({ elem: { val: value(key), ...(key.includes(' . ') ? { timeout: 600, expires: 599 } : {}) } })) } },
+        ),
+      };
+    },
+    listSet: async () => ({ nftables: [] }),
+    close() {},
+  };
+  return {
+    nft,
+    scripts,
+    keys: () => [...held.keys()].filter((id) => id.startsWith('user_egress')).map((id) => Number(/\.(\d+) \. tcp/.exec(id)?.[1])).toSorted((a, b) => a - b),
+    lose: (last: number) => held.delete(`user_egress4 ${element(last).key}`),
+    slow: (milliseconds: number) => (pace = () => new Promise((resolve) => setTimeout(resolve, milliseconds))),
+    refuse: (value: boolean) => (refusing = value),
+  };
+}
+
+async function start(...lasts: number[]) {
+  const kernel = fakeNft();
+  const enforcer = new Enforcer({ nft: kernel.nft, table: 'netwall', log: pino({ level: 'silent' }), renewsTimeouts: true, generation: 0 });
+  const apply = (rules: PrincipalRuleset, since = enforcer.grantSequence) => enforcer.apply([rules], { drains: new Map(), oneByOne: false, since });
+  await enforcer.observe([]);
+  await apply(ruleset(...lasts));
+  kernel.scripts.length = 0;
+  return { ...kernel, enforcer, apply };
+}
+
+test('a grant is one transaction, and none where all is there', async (t) => {
+  const { enforcer, scripts, keys } = await start(1);
+  t.true(await enforcer.grant(wanted(element(1))));
+  t.is(scripts.length, 0);
+  t.true(await enforcer.grant(wanted(element(2), element(3))));
+  t.true(await enforcer.grant(wanted(element(2))));
+  t.is(scripts.length, 1);
+  t.deepEqual(keys(), [1, 2, 3]);
+});
+
+test('grants that come while one is under way are one transaction together', async (t) => {
+  const { enforcer, scripts, slow, keys } = await start();
+  slow(20);
+  t.true((await Promise.all(Array.from({ length: 50 }, (_, index) => enforcer.grant(wanted(element(index)))))).every(Boolean));
+  t.true(scripts.length <= 2, `${scripts.length} transactions`);
+  t.is(keys().length, 50);
+});
+
+test('who is not in the kernel yet, and ranges of ports, take a run of the reconciler', async (t) => {
+  const { enforcer } = await start();
+  t.false(await enforcer.grant(new Map([['user 1002', [element(1)]]])));
+  t.false(await enforcer.grant(wanted(element(1, 'user_egress_net4'))));
+});
+
+test('nft refuses: the grant does, and the next one is tried', async (t) => {
+  const { enforcer, refuse, keys } = await start();
+  refuse(true);
+  await t.throwsAsync(enforcer.grant(wanted(element(1))), { instanceOf: HostError });
+  refuse(false);
+  t.true(await enforcer.grant(wanted(element(1))));
+  t.deepEqual(keys(), [1]);
+});
+
+test('what was granted after a ruleset was compiled survives its application', async (t) => {
+  const { enforcer, apply, keys } = await start(1);
+  const since = enforcer.grantSequence;
+  await enforcer.grant(wanted(element(2)));
+  await apply(ruleset(1, 3), since);
+  t.deepEqual(keys(), [1, 2, 3]);
+  // the next ruleset knows of it, or takes it away
+  await apply(ruleset(1));
+  t.deepEqual(keys(), [1]);
+});
+
+test('what is granted while a ruleset is applied survives as well', async (t) => {
+  const { enforcer, apply, slow, keys } = await start(1);
+  slow(20);
+  const applied = apply(ruleset(1, 3));
+  t.true(await enforcer.grant(wanted(element(2))));
+  await applied;
+  t.deepEqual(keys(), [1, 2, 3]);
+});
+
+test('what a running application takes away is not there: it is granted anew afterwards', async (t) => {
+  const { enforcer, apply, slow, keys } = await start(1, 2);
+  slow(20);
+  const applied = apply(ruleset(1));
+  t.true(await enforcer.grant(wanted(element(2))));
+  await applied;
+  t.deepEqual(keys(), [1, 2]);
+});
+
+test('an observation takes no grant for foreign, and one that is gone for gone', async (t) => {
+  const { enforcer, lose, keys } = await start(1);
+  await enforcer.grant(wanted(element(2), element(3)));
+  t.deepEqual((await enforcer.observe([ruleset(1)])).deviations, []);
+  lose(3);
+  t.is((await enforcer.observe([ruleset(1)])).deviations.length, 1);
+  t.true(await enforcer.grant(wanted(element(3))));
+  t.deepEqual(keys(), [1, 2, 3]);
+});
+
+test('the epoch moves when anything may have left, and not with a grant', async (t) => {
+  const { enforcer, apply } = await start(1);
+  const { epoch } = enforcer;
+  await enforcer.grant(wanted(element(2)));
+  t.is(enforcer.epoch, epoch);
+  await apply(ruleset(1));
+  t.not(enforcer.epoch, epoch);
+});
