@@ -108,7 +108,7 @@ const heavy: readonly (readonly [what: string, bytes: Buffer])[] = [
     const records = [record(long, 16, Buffer.from('\u0000'))];
     let last = first;
     let at = first + (records[0]?.length ?? 0);
-    while (at < 64_000 && at < 0x3fff) {
+    while (at < 0x3fff) {
       const next = record(pointer(last), 16, Buffer.from('\u0000'));
       records.push(next);
       last = at;

@@ -136,7 +136,8 @@ test.serial('a name that moves is followed; what left it passes for hold, then o
   t.deepEqual([...lived], ['echoed'], 'a live flow is never cut');
   await check(t, world(), ['webapp', 'tcp', '45.64.7.1', 443], 'is refused');
   await check(t, world(), ['webapp', 'udp', '45.64.7.1', 443], 'is refused');
-  await check(t, world(), ['webapp', 'tcp', '2a0f:9400:7::1', 443], 'is refused');
+  // the other family is asked for at a time of its own
+  await until('so is one to the old IPv6 address', async () => !(await passes(world(), ['webapp', 'tcp', '2a0f:9400:7::1', 443])), 3000);
   await always('the live flows go on', async () => (await exchange()).every((result) => result === 'echoed'), 3000);
   await Promise.all(live.map((flow) => flow.close()));
   t.deepEqual((await world().domain('webapp', 'api.partner.net')).addresses, ['45.64.7.2']);
