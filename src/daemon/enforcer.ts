@@ -3,13 +3,12 @@
  * own transactions until somebody doubts it (`observe`).
  */
 import type { Logger } from 'pino';
-import { ZodError } from 'zod';
 import { HostError } from '../host/host-error.ts';
 import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalName } from '../ruleset/compile.ts';
 import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
 import { type Counter, type Element, elementId, type ObservedElement } from '../ruleset/element.ts';
-import { readElements } from '../ruleset/listing.ts';
+import { ListingError, readElements } from '../ruleset/listing.ts';
 import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
 import { Grants } from './grants.ts';
 import { Lane } from './lane.ts';
@@ -395,7 +394,7 @@ function readable(listing: unknown): readonly ObservedElement[] | null {
   try {
     return readElements(listing);
   } catch (error) {
-    if (error instanceof ZodError) return null;
+    if (error instanceof ListingError) return null;
     throw error;
   }
 }

@@ -95,7 +95,7 @@ export class Resolver {
   }
 
   #settle(): void {
-    if (this.#underWay.size > 0 || [...this.#book.values()].some((entry) => dueOf(entry) === null)) return;
+    if (this.#idle.length === 0 || this.#underWay.size > 0 || [...this.#book.values()].some((entry) => dueOf(entry) === null)) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 

@@ -1,5 +1,4 @@
 /** Reads what the kernel holds, as `nft` lists it, back into the form that was applied. Pure. */
-import { z } from 'zod';
 import type { Element, ObservedElement } from './element.ts';
 import { elementId } from './element.ts';
 import { protocolName } from './protocol.ts';
@@ -11,57 +10,60 @@ export type ObservedRuleset = {
   readonly elements: ReadonlyMap<string, ObservedElement>;
 };
 
-const atom = z.union([
-  z.string(),
-  z.number(),
-  z.object({ prefix: z.object({ addr: z.string(), len: z.number() }) }),
-  z.object({ range: z.tuple([z.union([z.string(), z.number()]), z.union([z.string(), z.number()])]) }),
-]);
-const value = z.union([atom, z.object({ concat: z.array(atom) })]);
-const counter = z.object({ packets: z.number(), bytes: z.number() });
-const elem = z.object({
-  elem: z.object({
-    val: value,
-    timeout: z.number().optional(),
-    expires: z.number().optional(),
-    comment: z.string().optional(),
-    counter: counter.optional(),
-  }),
-});
-const bare = z.union([elem, value]);
-const setListing = z.object({ name: z.string(), elem: z.array(bare).optional() });
-const mapListing = z.object({
-  name: z.string(),
-  elem: z.array(z.tuple([bare, z.union([z.number(), z.looseObject({ goto: z.object({ target: z.string() }).optional() })])])).optional(),
-});
-const listing = z.object({
-  nftables: z.array(z.looseObject({ set: z.unknown().optional(), map: z.unknown().optional() })),
-});
+/** The listing has a form that is none of nft's for what we write. */
+export class ListingError extends Error {
+  override readonly name = 'ListingError';
+}
 
-type Atom = z.infer<typeof atom>;
-type Bare = z.infer<typeof bare>;
+// by hand: a schema library takes ten times as long, and this is read every half minute
+type Json = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function atomText(part: Atom): string {
-  if (typeof part === 'object') return 'prefix' in part ? `${part.prefix.addr}/${part.prefix.len}` : `${part.range[0]}-${part.range[1]}`;
-  return `${part}`;
+function fail(what: string, found: unknown): never {
+  throw new ListingError(`${what}: ${(JSON.stringify(found) ?? 'nothing').slice(0, 200)}`);
+}
+const object = (what: string, value: unknown): Json => (isObject(value) ? value : fail(what, value));
+const list = (what: string, value: unknown): readonly unknown[] => (Array.isArray(value) ? value : fail(what, value));
+const text = (what: string, value: unknown): string => (typeof value === 'string' ? value : fail(what, value));
+const number = (what: string, value: unknown): number => (typeof value === 'number' ? value : fail(what, value));
+const bound = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? `${value}` : fail('bound of a range', value));
+
+function atomText(part: unknown): string {
+  if (typeof part === 'string' || typeof part === 'number') return `${part}`;
+  const { prefix, range } = object('part of a key', part);
+  if (isObject(prefix)) return `${text('address', prefix['addr'])}/${number('prefix', prefix['len'])}`;
+  const [first, last] = list('range', range);
+  return `${bound(first)}-${bound(last)}`;
 }
 
 /** Keys are id . address . protocol [. port]: the third part is numeric in listings with `-n`. */
-function keyText(part: z.infer<typeof value>): string {
-  if (typeof part !== 'object' || !('concat' in part)) return atomText(part);
-  return part.concat.map((piece, index) => (index === 2 && typeof piece === 'number' ? protocolName(piece) : atomText(piece))).join(' . ');
+function keyText(part: unknown): string {
+  if (!isObject(part) || part['concat'] === undefined) return atomText(part);
+  return list('key', part['concat'])
+    .map((piece, index) => (index === 2 && typeof piece === 'number' ? protocolName(piece) : atomText(piece)))
+    .join(' . ');
 }
 
-function observe(set: string, found: Bare, mode: Element['mode']): ObservedElement {
-  const details = typeof found === 'object' && 'elem' in found ? found.elem : { val: found };
+const seconds = (value: unknown): number | null => (value === undefined ? null : number('time', value));
+
+function counterOf(value: unknown): ObservedElement['counter'] {
+  if (value === undefined) return null;
+  const { packets, bytes } = object('counter', value);
+  return { packets: number('packets', packets), bytes: number('bytes', bytes) };
+}
+
+function observe(set: string, found: unknown, mode: Element['mode']): ObservedElement {
+  const details = isObject(found) && found['elem'] !== undefined ? object('element', found['elem']) : null;
+  if (details === null) return { set, key: keyText(found), mode, timeout: null, comment: null, expires: null, counter: null };
+  const { val, timeout, comment, expires, counter } = details;
   return {
     set,
-    key: keyText(details.val),
+    key: keyText(val),
     mode,
-    timeout: 'timeout' in details ? (details.timeout ?? null) : null,
-    comment: 'comment' in details ? (details.comment ?? null) : null,
-    expires: 'expires' in details ? (details.expires ?? null) : null,
-    counter: 'counter' in details ? (details.counter ?? null) : null,
+    timeout: seconds(timeout),
+    comment: comment === undefined ? null : text('comment', comment),
+    expires: seconds(expires),
+    counter: counterOf(counter),
   };
 }
 
@@ -71,20 +73,26 @@ function modeOf(map: string, target: string | undefined): Element['mode'] {
   return MODES.find((mode) => target === `${side}_${mode}`) ?? null;
 }
 
-/** Elements of the sets in an `nft -n -j list …` answer. Throws a ZodError where the listing is of no form we know. */
+function readMap(name: string, found: readonly unknown[]): ObservedElement[] {
+  return found.map((pair) => {
+    const [item, data] = list('element of a map', pair);
+    if (typeof data === 'number') return { ...observe(name, item, null), port: data };
+    const { goto } = object('verdict', data);
+    return observe(name, item, modeOf(name, goto === undefined ? undefined : text('target', object('verdict', goto)['target'])));
+  });
+}
+
+/** Elements of the sets in an `nft -n -j list …` answer. Throws ListingError where the listing is of no form we know. */
 export function readElements(json: unknown): readonly ObservedElement[] {
   const elements: ObservedElement[] = [];
-  for (const object of listing.parse(json).nftables) {
-    if (object.set !== undefined) {
-      const { name, elem: found = [] } = setListing.parse(object.set);
-      for (const item of found) elements.push(observe(name, item, null));
-    } else if (object.map !== undefined) {
-      const { name, elem: found = [] } = mapListing.parse(object.map);
-      for (const [item, data] of found) {
-        if (typeof data === 'number') elements.push({ ...observe(name, item, null), port: data });
-        else elements.push(observe(name, item, modeOf(name, data.goto?.target)));
-      }
-    }
+  for (const entry of list('listing', object('listing', json)['nftables'])) {
+    const { set, map } = object('object', entry);
+    const declared = set ?? map;
+    if (declared === undefined) continue;
+    const { name, elem } = object('set', declared);
+    const found = elem === undefined ? [] : list('elements', elem);
+    const called = text('name', name);
+    for (const element of map === undefined ? found.map((item) => observe(called, item, null)) : readMap(called, found)) elements.push(element);
   }
   return elements;
 }

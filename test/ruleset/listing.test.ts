@@ -114,6 +114,6 @@ const UNREADABLE: readonly [what: string, json: unknown][] = [
 ];
 for (const [what, json] of UNREADABLE) {
   test(`not taken for a listing: ${what}`, (t) => {
-    t.throws(() => readElements(json), { name: 'ZodError' });
+    t.throws(() => readElements(json), { name: 'ListingError' });
   });
 }
