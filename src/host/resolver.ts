@@ -18,6 +18,8 @@ export type ResolverOptions = {
 const MAX_UNDER_WAY = 200;
 const RECORD_TYPES: readonly RecordType[] = ['A', 'AAAA'];
 const LONGEST_SLEEP = 60_000;
+/** Waking up costs as much as asking: what falls due within this time is asked for together. */
+const TOGETHER = 250;
 
 const dueTypes = (entry: BookEntry, now: number) => RECORD_TYPES.filter((type) => entry.lookUps[type] === null || (dueOf(entry, type) ?? 0) <= now);
 
@@ -120,7 +122,7 @@ export class Resolver {
     if (this.#timer !== null) clearTimeout(this.#timer);
     const next = this.#queue.peek();
     if (next === null || this.#underWay.size >= MAX_UNDER_WAY || next.due === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(() => this.#turn(), Math.min(Math.max(next.due - now, 1), LONGEST_SLEEP));
+    this.#timer = setTimeout(() => this.#turn(), Math.min(Math.ceil(Math.max(next.due, now + 1) / TOGETHER) * TOGETHER - now, LONGEST_SLEEP));
   }
 
   async #ask(domain: string, types: readonly RecordType[]): Promise<void> {

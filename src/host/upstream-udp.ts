@@ -69,7 +69,7 @@ export class UdpPool {
       port.waiting.set(id, { query, deadline: now + timeout, resolve, reject });
       port.lastUse = now;
       this.#underWay += 1;
-      this.#timer ??= setInterval(() => this.#tick(), TICK).unref();
+      if (this.#underWay === 1) this.#wake(TICK);
       if (port.connected) this.#send(port, query);
     });
   }
@@ -164,14 +164,18 @@ export class UdpPool {
       }
       if (!port.retired && port.waiting.size === 0 && now - port.lastUse > PORT_LIFETIME) this.#retire(port);
     }
-    if (this.#underWay > 0 || this.#ports.length > 0 || this.#timer === null) return;
-    clearInterval(this.#timer);
-    this.#timer = null;
+    if (this.#underWay > 0) this.#wake(TICK);
+    else if (this.#ports.length > 0) this.#wake(PORT_LIFETIME);
+  }
+
+  #wake(milliseconds: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#tick(), milliseconds).unref();
   }
 
   close(): void {
     for (const port of [...this.#ports, ...this.#retired]) this.#fail(port, new Error('closed'));
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
 }
