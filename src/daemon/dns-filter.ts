@@ -192,11 +192,13 @@ export class DnsFilter {
         const { bytes, reason } = outcome;
         return bytes === null ? { kind: 'failure', reason } : { kind: 'code', rcode: bytes.readUInt16BE(2) & FLAG.RCODE, reason };
       }
-      const analysed = analyse(outcome.bytes);
+      // a copy: Node receives into 64 KB, and what is kept of it would tear holes into the heap
+      const bytes = Buffer.from(outcome.bytes);
+      const analysed = analyse(bytes);
       if (!analysed.ok) return { kind: 'failure', reason: `unusable answer: ${analysed.fault}` };
       const ttl = Math.min(analysed.analysis.ttl, this.#options.limits.maxTtl / 1000);
       const now = performance.now();
-      const cached: Answer = { bytes: outcome.bytes, storedAt: now, expires: now + ttl * 1000, ttl, prepared: new Map() };
+      const cached: Answer = { bytes, storedAt: now, expires: now + ttl * 1000, ttl, prepared: new Map() };
       this.#cache.put(key, cached);
       return { kind: 'answer', cached };
     } finally {

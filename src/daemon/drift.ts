@@ -21,6 +21,8 @@ export type DriftKind = Drift['kind'];
 
 /** What is wrong now, as an observer of one kind says it. */
 export type Finding = { readonly service: string | null; readonly detail: string };
+/** Who did it. */
+export type Culprit = NonNullable<Drift['process']>;
 
 const HISTORY = 500;
 
@@ -78,15 +80,15 @@ export class DriftLog {
   }
 
   /** Something that was found and put right in one go. */
-  repair(kind: DriftKind, finding: Finding, openMilliseconds: number, now: Date): void {
+  repair(kind: DriftKind, finding: Finding, openMilliseconds: number, now: Date, process: Culprit | null = null): void {
     const last = this.#history.at(-1);
     this.#repaired += 1;
-    if (last?.kind === kind && last.detail === finding.detail && last.service === finding.service) {
-      Object.assign(last, { count: last.count + 1, lastSeen: now.toISOString(), openMilliseconds });
+    if (last?.kind === kind && last.detail === finding.detail && last.service === finding.service && last.process?.name === process?.name) {
+      Object.assign(last, { count: last.count + 1, lastSeen: now.toISOString(), openMilliseconds, process });
       return;
     }
     const at = now.toISOString();
-    this.#remember({ id: `${this.#next++}`, kind, ...finding, process: null, firstSeen: at, lastSeen: at, count: 1, repaired: true, openMilliseconds });
+    this.#remember({ id: `${this.#next++}`, kind, ...finding, process, firstSeen: at, lastSeen: at, count: 1, repaired: true, openMilliseconds });
   }
 
   #close(drift: Drift, openMilliseconds: number): void {

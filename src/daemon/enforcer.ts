@@ -167,6 +167,13 @@ export class Enforcer {
     return { deviations, drains: elements.filter(isDrain) };
   }
 
+  /** The table is known to be gone: the next `apply` builds it without looking. */
+  lose(): void {
+    this.#epoch += 1;
+    this.#rebuild = true;
+    this.#held = new Map();
+  }
+
   /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */
   async compare(desired: readonly PrincipalRuleset[]): Promise<readonly string[]> {
     const { nft } = this.#options;

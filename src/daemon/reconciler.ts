@@ -14,12 +14,13 @@ import { resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
-import type { DriftLog } from './drift.ts';
+import type { Culprit, DriftLog } from './drift.ts';
+import type { ForeignChange } from '../host/nft-monitor.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
 import { Identities } from './identities.ts';
 
 /** Why a run happens; several may be served by one. */
-export type Cause = 'start' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
+export type Cause = 'start' | 'kernel' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
 
 /** Names the reconciler wants resolved, and what became of them. */
 export type Names = {
@@ -60,6 +61,7 @@ export type ReconcilerState = 'starting' | 'enforcing' | 'degraded';
 /** Editors write in several steps: wait until a directory has been quiet that long. */
 const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
   start: 0,
+  kernel: 0,
   reload: 0,
   files: 8,
   accounts: 20,
@@ -70,6 +72,8 @@ const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
 };
 /** Longer than the longest nft may take. */
 const STUCK_MILLISECONDS = 60_000;
+/** Somebody who undoes every repair is not followed faster than this: so many repairs within so many milliseconds, then a pause before each. */
+const FIGHT = { repairs: 20, within: 5000, pause: 100 };
 const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
@@ -86,6 +90,9 @@ export class Reconciler {
   #fault: string | null = null;
   #doubt = true;
   #unloaded = false;
+  /** What somebody else did to the table since the last run. */
+  #foreign: { readonly process: Culprit | null; readonly gone: boolean; readonly since: number } | null = null;
+  #repairs: number[] = [];
   #failures = 0;
 
   #causes = new Set<Cause>();
@@ -196,7 +203,9 @@ export class Reconciler {
     const moved = this.#identities.note(services, idOf);
     names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));
     const ports = await this.#options.dns.listen(filteredServices(services));
-    const deviations = await this.#look(causes, before);
+    const foreign = this.#foreign;
+    this.#foreign = null;
+    const deviations = await this.#look(causes, before, foreign?.gone === true);
     // from here to the transactions without a pause: what DNS opens in between would be missing from both
     const since = this.#options.enforcer.grantSequence;
     const after = this.#desired.compute({
@@ -216,7 +225,9 @@ export class Reconciler {
     this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
     if (deviations.length > 0) {
-      drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, performance.now() - started, new Date());
+      this.#repairs.push(performance.now());
+      const open = Math.round((performance.now() - (foreign?.since ?? started)) * 10) / 10;
+      drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, open, new Date(), foreign?.process ?? null);
     }
     this.#report(causes, applied, deviations, changedServices(before, after), started);
     await this.#keepGood();
@@ -255,12 +266,19 @@ export class Reconciler {
   }
 
   /** Looks at the kernel where there is reason to; returns how it deviates from what was applied. */
-  async #look(causes: ReadonlySet<Cause>, before: readonly ServiceState[]): Promise<readonly string[]> {
+  async #look(causes: ReadonlySet<Cause>, before: readonly ServiceState[], gone: boolean): Promise<readonly string[]> {
     if (!this.#doubt && !causes.has('interval') && !causes.has('reload')) return [];
+    // what changes from here on is looked at by the next run
+    this.#doubt = false;
+    if (gone && this.#state === 'enforcing') {
+      // shut first, look later
+      this.#options.enforcer.lose();
+      this.#drains.observe([]);
+      return ['the table is gone'];
+    }
     const { deviations, drains } = await this.#options.enforcer.observe(before.flatMap(({ rulesets }) => rulesets));
     this.#drains.observe(drains);
     const first = this.#state === 'starting';
-    this.#doubt = false;
     return first || this.#failures > 0 ? [] : deviations;
   }
 
@@ -307,6 +325,17 @@ export class Reconciler {
   /** How the kernel differs from the files, without changing anything. Throws HostError. */
   async difference(): Promise<readonly string[]> {
     return this.#alone(() => this.#options.enforcer.compare(this.rulesets));
+  }
+
+  /** Somebody else has changed the table: look and repair at once. */
+  changedByOther({ process, gone }: ForeignChange): void {
+    if (this.#state === 'starting') return; // it is looked at anyway
+    const now = performance.now();
+    this.#foreign = { process: process ?? this.#foreign?.process ?? null, gone: gone || (this.#foreign?.gone ?? false), since: this.#foreign?.since ?? now };
+    this.#doubt = true;
+    this.#repairs = this.#repairs.filter((at) => now - at < FIGHT.within);
+    if (this.#repairs.length < FIGHT.repairs) this.trigger('kernel');
+    else setTimeout(() => this.trigger('kernel'), FIGHT.pause).unref();
   }
 
   /** Enforces what is known by now. Resolves when that is done, to whether it could be. `doubt`: what the kernel holds is looked at first. */

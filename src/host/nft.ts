@@ -8,6 +8,8 @@ import { NFT_ENVIRONMENT, NftChild, nftMessage, writeScript } from './nft-child.
 const TIMEOUT = 30_000;
 /** How long the child is left alone after it died or hung; until then each transaction spawns an nft of its own. */
 const CHILD_BACKOFF = 30_000;
+/** What they did may be told of after they have ended. */
+const REMEMBERED_PIDS = 32;
 /** 40,000 elements are 7 MB of JSON. */
 const MAX_LISTING = 512 * 1024 * 1024;
 
@@ -19,16 +21,18 @@ export type Nft = {
   /** The whole table, or one of its sets or maps, as `nft -n -j` lists it; null when it does not exist. */
   listTable(): Promise<unknown>;
   listSet(kind: 'set' | 'map', name: string): Promise<unknown>;
-  /** The pid whose changes are our own, while there is one. */
+  /** The long-lived child, while there is one. */
   readonly pid: number | null;
+  /** Whether changes by this process are our own. */
+  owns(pid: number): boolean;
   close(): void;
 };
 
 export type NftOptions = { readonly nft: string; readonly table: string; readonly runtimeDir: string };
 
 /** Runs nft once. `null`: what was asked for does not exist. */
-async function run(nft: string, operation: string, args: readonly string[]): Promise<string | null> {
-  const result = await execa(nft, args, {
+async function run(nft: string, operation: string, args: readonly string[], started?: (pid: number) => void): Promise<string | null> {
+  const child = execa(nft, args, {
     env: NFT_ENVIRONMENT,
     extendEnv: false,
     reject: false,
@@ -38,6 +42,8 @@ async function run(nft: string, operation: string, args: readonly string[]): Pro
     stripFinalNewline: false,
     cwd: '/',
   });
+  if (child.pid !== undefined) started?.(child.pid);
+  const result = await child;
   if (!result.failed) return result.stdout;
   if (/No such file or directory/.test(result.stderr) && result.exitCode === 1) return null;
   if (result.stderr === '' || result.exitCode !== 1) throw new HostError(operation, result.shortMessage ?? 'failed');
@@ -64,10 +70,16 @@ export function openNft({ nft, table, runtimeDir }: NftOptions): Nft {
   const scriptFile = join(runtimeDir, 'transaction.nft');
   const child = new NftChild({ nft, scriptFile, timeout: TIMEOUT });
   let childBarredUntil = 0;
+  const own: number[] = [];
+  const remember = (pid: number | null) => {
+    if (pid === null || own.at(-1) === pid) return;
+    own.push(pid);
+    if (own.length > REMEMBERED_PIDS) own.shift();
+  };
 
   async function spawned(script: string): Promise<void> {
     writeScript(scriptFile, script);
-    if ((await run(nft, 'nft apply', ['-f', scriptFile])) === null) {
+    if ((await run(nft, 'nft apply', ['-f', scriptFile], remember)) === null) {
       throw new HostError('nft apply', 'an object the transaction names does not exist', { refused: true });
     }
   }
@@ -86,10 +98,13 @@ export function openNft({ nft, table, runtimeDir }: NftOptions): Nft {
     get pid() {
       return child.pid;
     },
+    owns: (pid) => own.includes(pid),
     async apply(script) {
       if (performance.now() < childBarredUntil) return spawned(script);
       try {
-        await child.apply(script);
+        const applied = child.apply(script);
+        remember(child.pid);
+        await applied;
       } catch (error) {
         if (child.pid === null) childBarredUntil = performance.now() + CHILD_BACKOFF;
         throw error;

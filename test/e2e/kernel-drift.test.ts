@@ -1,0 +1,67 @@
+/** Somebody else changes the table: it is put right within milliseconds, not at the next full check, and who did it is recorded. */
+import test from 'ava';
+import { passes, worldFor } from './sentences.ts';
+import { until } from './until.ts';
+
+const world = worldFor(test, async (made) => {
+  await made.policy('webapp.yaml', 'service: webapp\nmatch: { user: webapp }\ndns: none\negress:\n  allow:\n    - to: 45.64.7.0/24\n      ports: [443]\n');
+  // the full check must not be what repairs
+  await made.daemon.start({ config: { reconcile_interval: '10m' } });
+});
+
+const refused = async () => !(await passes(world(), ['webapp', 'tcp', '91.200.1.1', 443]));
+const allowed = () => passes(world(), ['webapp', 'tcp', '45.64.7.1', 443]);
+const intact = async () => (await world().ctl(['diff'])).exitCode === 0;
+
+const CHANGES: readonly (readonly [what: string, script: string, detail: RegExp])[] = [
+  ['flush ruleset', 'flush ruleset', /the table is gone/],
+  ['delete table', 'delete table inet netwall', /the table is gone/],
+  ['a rule that lets everything pass', 'insert rule inet netwall user_enforce accept', /the rules were changed/],
+  ['a chain that is emptied', 'flush chain inet netwall output', /the rules were changed/],
+  ['a chain of its own', 'add chain inet netwall foreign', /the rules were changed/],
+  ['a foreign element', 'add element inet netwall user_egress_net4 { 20001 . 91.200.0.0/16 . tcp . 443 }', /91\.200\.0\.0/],
+  ['an element that is deleted', 'delete element inet netwall user_egress_net4 { 20001-20001 . 45.64.7.0/24 . tcp . 443 }', /45\.64\.7\.0/],
+  ['a mode that is deleted', 'delete element inet netwall user_mode { 20001 }', /20001/],
+  ['the modes flushed', 'flush map inet netwall user_mode', /20001/],
+];
+for (const [what, script, detail] of CHANGES) {
+  test.serial(`repaired at once: ${what}`, async (t) => {
+    t.true((await refused()) && (await allowed()));
+    await world().nft(script);
+    await until('the wall is as it was', async () => (await intact()) && (await refused()) && (await allowed()), 3000);
+    const { drift } = await world().status();
+    t.regex(drift.last?.detail ?? '', detail);
+    t.is(drift.last?.kind, 'kernel');
+    t.is(drift.last?.process?.name, 'nft');
+    t.true((drift.last?.openMilliseconds ?? 0) < 1000, `${drift.last?.openMilliseconds} ms`);
+  });
+}
+
+test.serial('what others do with their own tables is not ours', async (t) => {
+  const { generation, drift } = await world().status();
+  await world().nft('table inet other {\nchain c {\ntype filter hook output priority 5; policy accept;\n}\n}\ntable ip netwall {\n}');
+  await world().nft('delete table inet other');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const after = await world().status();
+  t.is(after.generation, generation);
+  t.is(after.drift.repaired, drift.repaired);
+});
+
+test.serial('a fight: whoever flushes over and over is answered each time, and in the end the wall stands', async (t) => {
+  for (let round = 0; round < 60; round += 1) await world().nft('flush ruleset');
+  await until('the wall stands', async () => (await intact()) && (await refused()) && (await allowed()), 5000);
+  t.pass();
+});
+
+test.serial('a monitor that is killed comes back', async (t) => {
+  const monitor = async () => (await world().exec('/usr/bin/pgrep', ['-f', 'nft monitor'])).stdout.trim();
+  const children = (await world().exec('/bin/cat', [`/proc/${world().daemon.pid()}/task/${world().daemon.pid()}/children`])).stdout.trim().split(' ');
+  for (const pid of children) {
+    const command = (await world().exec('/bin/cat', [`/proc/${pid}/cmdline`])).stdout;
+    if (command.includes('monitor')) process.kill(Number(pid), 'SIGKILL');
+  }
+  await until('another one is there', async () => (await monitor()) !== '' && !children.includes((await monitor()).split('\n')[0] ?? ''), 5000);
+  await world().nft('flush ruleset');
+  await until('the wall stands', async () => (await intact()) && (await refused()), 3000);
+  t.pass();
+});
