@@ -175,7 +175,7 @@ const showCalls = async (world: World): Promise<void> => {
 
 const showEdit = async (world: World): Promise<void> => {
   heading('5. An edit takes effect');
-  const added = webapp.replace('metadata.evil.net]', 'metadata.evil.net, 91.200.7.0/24]');
+  const added = webapp.replace('"*.cdn.net"]', '"*.cdn.net", 91.200.7.0/24]');
   expectThat('before: webapp does not reach 91.200.7.1', !(await reaches(world, 'webapp', '91.200.7.1')));
   const opened = await measure('the edit is enforced', () => world.policy('webapp.yaml', added), () => reaches(world, 'webapp', '91.200.7.1'));
   expectThat(`after the edit it does: enforced in ${opened} ms`, true);

@@ -42,6 +42,11 @@ export function namesOf(linked: LinkedPolicy): readonly string[] {
 export class DesiredState {
   #memory = new Map<string, Remembered>();
 
+  /** Compiles these anew the next time, whether anything changed or not. */
+  forget(services: ReadonlySet<string>): void {
+    for (const [id, { state }] of this.#memory) if (services.has(state.entry.service)) this.#memory.delete(id);
+  }
+
   /** Services in order. A service that has not changed is the same object as the last time. */
   compute({ services, principals, nameservers, addressesOf, seenBy, dnsPortOf, options }: DesiredInputs): readonly ServiceState[] {
     const next = new Map<string, Remembered>();

@@ -242,6 +242,7 @@ export class DnsFilter {
     if (prepared.opened?.confinement === confinement && prepared.opened.epoch === epoch) return this.#finish(served, request, view, answer);
     this.#learn(served, view, answer);
     return this.#open(served, view).then((open) => {
+      if (served.linked !== prepared.linked) return this.#resolve(served, request); // another policy is in force by now
       if (!open) return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' });
       prepared.opened = { confinement, epoch };
       return this.#finish(served, request, view, answer);

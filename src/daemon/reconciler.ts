@@ -74,6 +74,8 @@ const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
 const STUCK_MILLISECONDS = 60_000;
 /** Somebody who undoes every repair is not followed faster than this: so many repairs within so many milliseconds, then a pause before each. */
 const FIGHT = { repairs: 20, within: 5000, pause: 100 };
+/** Longer than an answer waits for the kernel. */
+const SWEEP_MILLISECONDS = 500;
 const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
@@ -218,9 +220,11 @@ export class Reconciler {
       options: { addressTimeout: addressTimeout(this.#options.config) },
     });
     const rulesets = after.flatMap((service) => service.rulesets);
+    // names first: what a policy no longer lists must not be opened while it is taken away
+    this.#options.dns.serve(after);
     const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets), since);
     this.#services = after;
-    this.#options.dns.serve(after);
+    this.#sweep(before, after);
     this.#state = 'enforcing';
     this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
@@ -231,6 +235,17 @@ export class Reconciler {
     }
     this.#report(causes, applied, deviations, changedServices(before, after), started);
     await this.#keepGood();
+  }
+
+  /** An answer that was on its way when a policy changed may have opened what the new one does not list: compiled anew, that goes. */
+  #sweep(before: readonly ServiceState[], after: readonly ServiceState[]): void {
+    const old = new Map(before.map(({ entry }) => [entry.service, entry.linked]));
+    const changed = after.filter(({ entry }) => old.has(entry.service) && old.get(entry.service) !== entry.linked).map(({ entry }) => entry.service);
+    if (changed.length === 0) return;
+    setTimeout(() => {
+      this.#desired.forget(new Set(changed));
+      this.trigger('names');
+    }, SWEEP_MILLISECONDS).unref();
   }
 
   /** Which version of each file is in force, with the accounts that its names stand for. */

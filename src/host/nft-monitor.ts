@@ -25,6 +25,9 @@ export type MonitorOptions = {
 };
 
 const GENERATION = /^# new generation \d+ by process (\d+) \((.*)\)$/;
+/** `nft monitor` reads nothing, and so would not notice that the daemon was killed: the end of our pipe ends it. */
+const TIED = 'exec 3<&0; "$0" monitor </dev/null 3<&- & m=$!; { cat <&3; kill "$m"; } >/dev/null 2>&1 & exec 3<&-; wait "$m"';
+
 const RESTART_MILLISECONDS = { first: 200, most: 30_000 };
 /** A monitor that ran for this long was not broken from the start. */
 const HEALTHY_MILLISECONDS = 10_000;
@@ -40,8 +43,9 @@ export function watchNft({ nft, table, owns, onChange, log }: MonitorOptions): (
   function start(): void {
     if (stopped) return;
     const began = performance.now();
-    const child = execa(nft, ['monitor'], { env: NFT_ENVIRONMENT, extendEnv: false, stdin: 'ignore', stdout: 'pipe', stderr: 'ignore', buffer: false, reject: false, cwd: '/' });
-    end = () => child.kill('SIGKILL');
+    const child = execa('/bin/sh', ['-c', TIED, nft], { env: NFT_ENVIRONMENT, extendEnv: false, stdin: 'pipe', stdout: 'pipe', stderr: 'ignore', buffer: false, reject: false, cwd: '/' });
+    child.stdin.on('error', () => {}); // it has ended: told below
+    end = () => child.stdin.destroy();
     let [touched, gone] = [false, false];
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('#')) {
