@@ -136,7 +136,8 @@ export class Reconciler {
 
   /** Something changed: run soon. */
   trigger(cause: Cause): void {
-    if (this.#closed || (this.#unloaded && cause !== 'reload')) return;
+    if (cause === 'reload') this.#unloaded = false;
+    if (this.#closed || this.#unloaded) return;
     this.#causes.add(cause);
     if (this.#running !== null) return;
     this.#schedule(QUIET_MILLISECONDS[cause]);
@@ -155,6 +156,7 @@ export class Reconciler {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = null;
+      if (this.#unloaded) return;
       this.#running = this.#turn().finally(() => {
         this.#running = null;
         if (this.#causes.size > 0 && !this.#closed) this.#schedule(0);
@@ -391,6 +393,8 @@ export class Reconciler {
   async unload(): Promise<void> {
     this.#unloaded = true;
     this.#causes.clear();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     await this.#alone(() => this.#options.enforcer.unload());
     this.#doubt = true;
     this.#services = [];
