@@ -227,7 +227,6 @@ export class Enforcer {
     for (const principal of releases) {
       this.#held.delete(principal);
       this.#failed.delete(principal);
-      this.#grants.cover(principal, Number.POSITIVE_INFINITY);
     }
   }
 
@@ -307,9 +306,12 @@ export class Enforcer {
     }
     for (const ruleset of changed) {
       const known = this.#held.get(ruleset.principal);
-      if (known !== undefined) this.#held.set(ruleset.principal, { ...known, ruleset });
+      // without a step as well: what is about to be forgotten as a grant is held by the ruleset from now on
+      if (known !== undefined) this.#held.set(ruleset.principal, this.#failed.has(ruleset.principal) ? { ...known, ruleset } : { gate: ruleset.gate, elements: ruleset.elements, ruleset });
       this.#grants.cover(ruleset.principal, since);
     }
+    await this.#commit(this.#withdrawal());
+    this.#dropOrphans();
     const operations = steps.flatMap(({ transaction }) => transaction);
     const count = (what: 'add' | 'remove') => operations.reduce((sum, operation) => sum + (operation.do === what ? operation.elements.length : 0), 0);
     return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt };
@@ -372,11 +374,34 @@ export class Enforcer {
     const joining = this.#joining;
     this.#joining = [];
     this.#joined = null;
-    const elements = new Map(joining.filter(([principal, element]) => !this.#has(principal, element)).map(([, element]) => [elementId(element), element]));
-    if (elements.size === 0) return;
-    await this.#options.nft.apply(this.#text([{ do: 'add', elements: [...elements.values()] }]));
+    const missing = joining.filter(([principal, element]) => !this.#has(principal, element));
+    if (missing.length === 0) return;
+    const elements = new Map(missing.map(([, element]) => [elementId(element), element]));
+    // a run that plans meanwhile must neither take it for absent nor remove it afterwards
+    for (const [principal, element] of missing) this.#grants.begin(principal, element);
+    try {
+      await this.#options.nft.apply(this.#text([{ do: 'add', elements: [...elements.values()] }]));
+    } catch (error) {
+      for (const [principal, element] of missing) this.#grants.drop(principal, element);
+      throw error;
+    }
     this.#generation += 1;
-    for (const [principal, element] of joining) this.#grants.add(principal, element);
+    for (const [principal, element] of missing) this.#grants.add(principal, element);
+    const withdrawal = this.#withdrawal();
+    if (withdrawal.length === 0) return;
+    await this.#options.nft.apply(this.#text(withdrawal));
+    this.#dropOrphans();
+  }
+
+  /** Takes back what was granted to principals that left meanwhile: it must not be there when they come back. */
+  #withdrawal(): Transaction {
+    const elements = this.#grants.orphans(this.#held).map(([, element]) => element);
+    // whether they are still there or not
+    return elements.length === 0 ? [] : [{ do: 'add', elements }, { do: 'remove', elements }];
+  }
+
+  #dropOrphans(): void {
+    for (const [principal, element] of this.#grants.orphans(this.#held)) this.#grants.drop(principal, element);
   }
 
   /** Another nft may print the same table in other words (protocol names without /etc/protocols, a later version): its words count. */

@@ -1,5 +1,6 @@
 /** Grants of DNS answers and runs of the reconciler, against a kernel that is a list of what nft was told. */
 import test from 'ava';
+import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { Enforcer } from '../../src/daemon/enforcer.ts';
 import { HostError } from '../../src/host/host-error.ts';
@@ -7,6 +8,8 @@ import type { Nft } from '../../src/host/nft.ts';
 import { gateElements, type PrincipalRuleset } from '../../src/ruleset/compile.ts';
 import type { Element } from '../../src/ruleset/element.ts';
 import { skeletonText } from '../../src/ruleset/skeleton.ts';
+
+const RUNS = 500;
 
 const element = (last: number, set = 'user_egress4'): Element => ({ set, key: `1001 . 45.64.7.${last} . tcp . 443`, mode: null, timeout: 600, comment: null });
 const ruleset = (...lasts: number[]): PrincipalRuleset => ({ principal: 'user 1001', service: 'webapp', gate: gateElements('user', 1001, 'enforce'), elements: lasts.map((last) => element(last)) });
@@ -147,4 +150,70 @@ test('the epoch moves when anything may have left, and not with a grant', async 
   t.is(enforcer.epoch, epoch);
   await apply(ruleset(1));
   t.not(enforcer.epoch, epoch);
+});
+
+test('a run that finds all of it in place takes it away again when the policy changes', async (t) => {
+  const { enforcer, apply, keys } = await start(1);
+  await enforcer.grant(wanted(element(2)));
+  // the ruleset now accounts for what was granted, and nothing is to be done
+  t.is((await apply(ruleset(1, 2))).transactions, 0);
+  await apply(ruleset(1));
+  t.deepEqual(keys(), [1]);
+});
+
+const addresses = fc.option(fc.uniqueArray(fc.nat(5)), { freq: 5 });
+const quiet = [
+  fc.record({ do: fc.constant('grant' as const), address: fc.nat(5), waits: fc.boolean() }),
+  // null: the policy goes
+  fc.record({ do: fc.constant('apply' as const), addresses, waits: fc.boolean() }),
+];
+const anything = [...quiet, fc.record({ do: fc.constant('lose' as const), address: fc.nat(5) }), fc.constant({ do: 'observe' as const })];
+
+/** One run at a time as the reconciler has them, and grants whenever they like; returns what the kernel holds in the end. */
+async function play(steps: readonly Step[], last: readonly number[], look: boolean): Promise<readonly number[]> {
+  const { enforcer, lose, slow, keys } = await start(0);
+  slow(0);
+  let running: Promise<unknown> = Promise.resolve();
+  let desired = [ruleset(0)];
+  const run = (lasts: readonly number[] | null) => {
+    desired = lasts === null ? [] : [ruleset(...lasts)];
+    return enforcer.apply(desired, { drains: new Map(), oneByOne: false, since: enforcer.grantSequence });
+  };
+  const grants: Promise<unknown>[] = [];
+  for (const step of steps) {
+    if (step.do === 'lose') lose(step.address);
+    else if (step.do === 'observe') {
+      await running;
+      await enforcer.observe(desired);
+    } else if (step.do === 'grant') {
+      const granted = enforcer.grant(wanted(element(step.address)));
+      grants.push(granted);
+      if (step.waits) await granted;
+    } else {
+      await running;
+      running = run(step.addresses);
+      if (step.waits) await running;
+    }
+  }
+  await Promise.all([running, ...grants]);
+  if (look) await enforcer.observe(desired);
+  await run(last);
+  return keys();
+}
+
+type Step = (typeof anything)[number] extends fc.Arbitrary<infer One> ? One : never;
+const endsAtTheLast = (step: readonly fc.Arbitrary<Step>[], look: boolean) =>
+  fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(...step), { maxLength: 14 }), fc.uniqueArray(fc.nat(5)), async (steps, last) => JSON.stringify(await play(steps, last, look)) === JSON.stringify(last.toSorted((a, b) => a - b))),
+    { numRuns: RUNS },
+  );
+
+test('after any interleaving of grants and runs the kernel ends at the last ruleset', async (t) => {
+  t.timeout(120_000);
+  await t.notThrowsAsync(endsAtTheLast(anything, true));
+});
+
+test('… and nobody has to look at the kernel for that', async (t) => {
+  t.timeout(120_000);
+  await t.notThrowsAsync(endsAtTheLast(quiet, false));
 });

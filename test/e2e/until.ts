@@ -15,7 +15,7 @@ export const until = async <Value>(what: string, look: () => Promise<Value | nul
     }
     await sleep(20);
   } while (performance.now() < end);
-  throw new Error(`Not within ${within} ms: ${what}`, { cause: seen });
+  throw new Error(`Not within ${within} ms: ${what} (last: ${seen instanceof Error ? seen.message : JSON.stringify(seen)})`, { cause: seen });
 };
 
 /** Looks every 50 ms for `during` milliseconds and throws as soon as `look` is not true. */
