@@ -24,7 +24,7 @@ const timed = async (task: () => Promise<void>): Promise<number> => {
   return performance.now() - start;
 };
 
-await lasting(skeletonText(TABLE));
+await lasting(skeletonText({ name: TABLE, mark: null }));
 await lasting(adding(...Array.from({ length: STANDING }, (_, index) => key(index))));
 const times = { lasting: [] as number[], spawned: [] as number[] };
 for (let round = 0; round < ROUNDS; round += 1) {

@@ -65,6 +65,7 @@ export function statusText(status: StatusReport, one: string | null, paint: Pain
       `${open === 0 ? 'no drift' : paint('yellow', `${open} drifts open`)}, ${status.drift.repaired} repaired`,
   ];
   if (status.message !== null) lines.push(paint('red', status.message));
+  if (status.guard.state === 'failed') lines.push(paint('yellow', `no guard: ${status.guard.message ?? ''}`));
   lines.push('', overview(services, paint));
   for (const service of services) {
     if (one === null && service.message === null) continue;

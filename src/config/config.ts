@@ -7,7 +7,7 @@ import { readYaml } from '../policy/yaml-source.ts';
 import type { Endpoint, NameServer } from './endpoint.ts';
 import { configDocument } from './schema.ts';
 
-/** Durations are whole milliseconds, paths absolute and normal.. */
+/** Durations are whole milliseconds, paths absolute and normal. */
 export type Config = {
   /** Highest precedence first. */
   readonly policyDirs: readonly string[];
@@ -29,6 +29,8 @@ export type Config = {
     readonly requireAd: boolean;
     readonly refuseWith: 'refused' | 'nxdomain';
   };
+  /** A single bit; null: no guard. */
+  readonly guardMark: number | null;
   readonly metrics: { readonly listen: Endpoint | null };
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'; readonly format: 'json' | 'pretty' };
 };
@@ -69,6 +71,7 @@ function configOf(shape: z.output<typeof configDocument>): Config {
     nft,
     reconcileInterval: reconcile_interval,
     dns: { servers, timeout, tries, minTtl: min_ttl, maxTtl: max_ttl, hold, maxStale: max_stale, requireAd: require_ad, refuseWith: refuse_with },
+    guardMark: shape.guard.mark,
     metrics,
     log,
   };

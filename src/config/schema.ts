@@ -74,6 +74,23 @@ const dns = withHints(
   { missing: 'remove the key, or write its settings under it' },
 );
 
+/** One bit of the 32 of a packet mark, as nft and ip(8) write it. */
+function parseMark(text: string): Parsed<number> {
+  const mark = /^0x[0-9a-fA-F]{1,8}$/.test(text) ? Number.parseInt(text.slice(2), 16) : Number.NaN;
+  if (!Number.isNaN(mark) && mark !== 0 && Number.isInteger(Math.log2(mark))) return { ok: true, value: mark };
+  return { ok: false, fault: `${quoted(text)} is not one bit of a packet mark`, hint: 'write it as 0x20000000, in quotation marks' };
+}
+
+const guard = withHints(
+  z.strictObject({
+    mark: z.union([z.null(), textField(parseMark)]).prefault('0x20000000').meta({
+      description: 'The bit of the packet mark by which the guard knows what the table has let through; it must be used by nothing else on the host. null: no guard.',
+      examples: ['0x20000000'],
+    }),
+  }),
+  { missing: 'remove the key, or write "mark:" under it' },
+);
+
 const metrics = withHints(
   z.strictObject({
     listen: z.union([z.null(), textField(parseEndpoint)]).default(null).meta({ description: 'Where Prometheus can read metrics; null: on the control socket only.', examples: ['127.0.0.1:9477'] }),
@@ -104,7 +121,7 @@ const policyDirs = withHints(
 
 /** Keys that are known, but elsewhere. */
 const misplaced = new Map(
-  Object.entries({ dns: ['servers', 'timeout', 'tries', 'min_ttl', 'max_ttl', 'hold', 'max_stale', 'require_ad', 'refuse_with'], metrics: ['listen'], log: ['level', 'format'] }).flatMap(
+  Object.entries({ dns: ['servers', 'timeout', 'tries', 'min_ttl', 'max_ttl', 'hold', 'max_stale', 'require_ad', 'refuse_with'], guard: ['mark'], metrics: ['listen'], log: ['level', 'format'] }).flatMap(
     ([parent, keys]) => keys.map((key) => [key, `"${key}" belongs under "${parent}"`] as const),
   ),
 );
@@ -120,6 +137,7 @@ export const configDocument = withHints(
       nft: path('The nft program; never looked up in PATH.').prefault('/usr/sbin/nft'),
       reconcile_interval: duration(SECOND, DAY, 'How often everything is checked even when nothing was noticed.').prefault('30s'),
       dns: dns.prefault({}),
+      guard: guard.prefault({}),
       metrics: metrics.prefault({}),
       log: log.prefault({}),
     })

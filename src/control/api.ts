@@ -49,6 +49,8 @@ export type StatusReport = {
   /** Why it is degraded. */
   readonly message: string | null;
   readonly generation: number;
+  /** Whether what the table does not judge is dropped, so that nothing gets out while somebody else removes the table. */
+  readonly guard: { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
   readonly services: readonly ServiceReport[];
   readonly drift: { readonly open: readonly Drift[]; readonly repaired: number; readonly last: Drift | null };
 };

@@ -32,10 +32,12 @@ import { TYPE } from '../dns/types.ts';
 import { type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
 import { savedSightings, Sightings } from '../resolve/sightings.ts';
 import { bootScript } from '../ruleset/boot.ts';
+import type { Table } from '../ruleset/skeleton.ts';
 import { controlRoutes } from './control-routes.ts';
 import { DnsFilter } from './dns-filter.ts';
 import { DriftLog, driftSchema } from './drift.ts';
 import { Enforcer } from './enforcer.ts';
+import { Guard } from './guard.ts';
 import { nameFindings } from './report.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
 
@@ -167,8 +169,10 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   sightings.load((await readState(state, 'sightings', savedSightings, log)) ?? {}, performance.now(), clockOffset(), limits.maxTtl + limits.hold);
   const statusOf = (domain: string) => nameState(resolver.entry(domain), performance.now());
 
+  const table: Table = { name: config.table, mark: config.guardMark };
+  const guard = new Guard({ nft: config.nft, table, runtimeDir: config.runtimeDir, log });
   const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir });
-  const enforcer = new Enforcer({ nft, table: config.table, log, renewsTimeouts: renewsTimeouts(release()), generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
+  const enforcer = new Enforcer({ nft, guard, table, log, renewsTimeouts: renewsTimeouts(release()), generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
   const save = async (name: string, data: unknown) => {
     try {
       await state.write(name, data);
@@ -187,7 +191,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
     if (reconciler === null || reconciler.state !== 'enforcing') return;
-    const text = bootScript(config.table, reconciler.unloaded ? [] : reconciler.rulesets);
+    const text = bootScript(table, reconciler.unloaded ? [] : reconciler.rulesets);
     try {
       await mkdir(dirname(config.bootFile), { recursive: true });
       await writeFileAtomically(config.bootFile, text);
@@ -243,7 +247,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   }));
 
   const routes = controlRoutes({
-    status: { reconciler: running, enforcer, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    status: { reconciler: running, enforcer, guard, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
     addressesOf: (domain) => resolver.entry(domain).current,
     uidOf: (name) => accounts.find('user', name),
     resolve: async (name) => {
@@ -310,6 +314,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       control.closeAllConnections();
       await savingBook.now();
       if (ready) await boot.now();
+      guard.close();
       nft.close();
       lock.close();
     },

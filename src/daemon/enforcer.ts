@@ -10,9 +10,11 @@ import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
 import { type Counter, type Element, elementId, type ObservedElement } from '../ruleset/element.ts';
 import { ListingError, readElements } from '../ruleset/listing.ts';
 import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
+import type { Governed } from '../ruleset/guard.ts';
 import { Grants } from './grants.ts';
+import type { Guard } from './guard.ts';
 import { Lane } from './lane.ts';
-import { INTERVAL_SETS, POLICY_SETS, skeletonText } from '../ruleset/skeleton.ts';
+import { INTERVAL_SETS, POLICY_SETS, skeletonText, type Table } from '../ruleset/skeleton.ts';
 import { type Transaction, transactionText } from '../ruleset/transaction.ts';
 
 export type Applied = {
@@ -24,7 +26,7 @@ export type Applied = {
 };
 
 /** What an observation found different from what was there last, in words; empty: nothing. */
-export type Observation = { readonly deviations: readonly string[]; readonly drains: readonly ObservedElement[] };
+export type Observation = { readonly deviations: readonly string[]; readonly drains: readonly ObservedElement[]; readonly gone: boolean };
 
 type Held = Holding & { readonly ruleset: PrincipalRuleset | null };
 
@@ -49,6 +51,15 @@ function groupByPrincipal(elements: readonly Element[]): Map<string, Held> {
   return held;
 }
 
+function governedBy(principals: Iterable<string>): Governed {
+  const governed = { users: new Set<number>(), groups: new Set<number>() };
+  for (const principal of principals) {
+    const [kind, id] = principal.split(' ');
+    governed[kind === 'group' ? 'groups' : 'users'].add(Number(id));
+  }
+  return governed;
+}
+
 export type ApplyOptions = {
   /** Changes to the drain sets, by principal. */
   readonly drains: ReadonlyMap<string, ElementChanges>;
@@ -67,7 +78,8 @@ function idsOf(elements: readonly Element[]): ReadonlySet<string> {
 
 export type EnforcerOptions = {
   readonly nft: Nft;
-  readonly table: string;
+  readonly guard: Pick<Guard, 'release' | 'hold' | 'drop'>;
+  readonly table: Table;
   readonly log: Logger;
   /** Kernels before 6.12 take no new timeout for an element that exists. */
   readonly renewsTimeouts: boolean;
@@ -145,7 +157,7 @@ export class Enforcer {
     if (skeleton === null) {
       this.#rebuild = true;
       this.#held = new Map();
-      return { deviations: ['the table is gone'], drains: [] };
+      return { deviations: ['the table is gone'], drains: [], gone: true };
     }
     if (skeleton !== this.#skeleton) {
       deviations.push(`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`);
@@ -155,7 +167,7 @@ export class Enforcer {
     if (elements === null) {
       this.#rebuild = true;
       this.#held = new Map();
-      return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: [] };
+      return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: [], gone: false };
     }
     const policy = elements.filter(({ set }) => POLICY.has(set));
     this.#held = groupByPrincipal(policy);
@@ -164,7 +176,7 @@ export class Enforcer {
     // those of later than the listing are in the kernel although it does not show them
     this.#grants.dropMissing(observed, sequence);
     await this.#renew(desired.flatMap((ruleset) => expiringElements(ruleset.elements, observed)));
-    return { deviations, drains: elements.filter(isDrain) };
+    return { deviations, drains: elements.filter(isDrain), gone: false };
   }
 
   /** The table is known to be gone: the next `apply` builds it without looking. */
@@ -247,11 +259,12 @@ export class Enforcer {
   /** One bad policy never takes the others down: each principal by itself, and who cannot be done is shut. */
   async #applyOneByOne(step: Step, drains: ReadonlyMap<string, ElementChanges>): Promise<void> {
     if (step.transaction.some((operation) => operation.do === 'rebuild')) await this.#commit([{ do: 'rebuild' }]);
-    for (const ruleset of step.completes) {
-      const alone = planSteps({ held: this.#held, desired: [ruleset], drains, rebuild: false }).filter(({ completes }) => completes.length > 0);
+    for (const ruleset of [...step.prepares, ...step.completes]) {
+      const holding = this.#held.get(ruleset.principal);
+      const alone = planSteps({ held: new Map(holding === undefined ? [] : [[ruleset.principal, holding]]), desired: [ruleset], drains, rebuild: false });
       try {
         for (const { transaction } of alone) await this.#commit(transaction);
-        this.#settle({ transaction: [], completes: [ruleset], releases: [] });
+        this.#settle({ transaction: [], prepares: [], completes: [ruleset], releases: [] });
       } catch (error) {
         if (!(error instanceof HostError) || !error.refused) throw error;
         const { service, principal } = ruleset;
@@ -263,17 +276,21 @@ export class Enforcer {
   }
 
   /**
-   * Makes the kernel hold what is desired. Principals that are not desired lose what they have.
-   * Throws HostError when the kernel cannot
-   * be written; what was applied until then stands, and the next call goes on from there.
+   * Makes the kernel hold what is desired. Principals that are not desired lose what they have. Throws HostError when the kernel
+   * cannot be written; what was applied until then stands, and the next call goes on from there.
    */
   apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
     const applied = this.#apply(desired, options);
     const coming = { since: options.since, rulesets: new Map(desired.map((ruleset) => [ruleset.principal, ruleset])), done: applied.then(() => {}, () => {}) };
     this.#coming = coming;
-    return applied.finally(() => {
-      if (this.#coming === coming) this.#coming = null;
-    });
+    return applied
+      .then((result) => {
+        this.#options.guard.hold(governedBy(this.#held.keys()));
+        return result;
+      })
+      .finally(() => {
+        if (this.#coming === coming) this.#coming = null;
+      });
   }
 
   async #apply(desired: readonly PrincipalRuleset[], { drains, oneByOne, since }: ApplyOptions): Promise<Applied> {
@@ -283,13 +300,20 @@ export class Enforcer {
     const nothing: Applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
     if (changed.length === 0 && !leaving && !this.#rebuild) return nothing;
     const rebuilt = this.#rebuild;
+    if (leaving) await this.#options.guard.release(governedBy(wanted));
     const counters = rebuilt ? undefined : await this.#gateCounters(changed);
     // unchanged principals are left out of the plan, and so must not look as if they had left
     const planned = new Set(changed.map(({ principal }) => principal));
     const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)).map(([principal, holding]) => [principal, this.#grants.withHeld(principal, holding)]));
     const steps = planSteps({ held, desired: this.#grants.extend(changed, since), drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
     let text = this.#text(steps[0]?.transaction ?? []);
+    const done = new Set<PrincipalRuleset>();
     for (const [index, step] of steps.entries()) {
+      // its preparation was refused, and each has been done by itself
+      if (step.completes.length > 0 && step.completes.every((ruleset) => done.has(ruleset))) {
+        text = this.#text(steps[index + 1]?.transaction ?? []);
+        continue;
+      }
       try {
         const committed = this.#commit(step.transaction, text);
         // while nft works, the next text is written
@@ -299,8 +323,9 @@ export class Enforcer {
         // while the sets are next to empty: listing a table fetches its elements, whether they are shown or not
         if (rebuilt && index === 0) await this.#learnSkeleton();
       } catch (error) {
-        if (!oneByOne || !(error instanceof HostError) || !error.refused || step.completes.length === 0) throw error;
+        if (!oneByOne || !(error instanceof HostError) || !error.refused || step.completes.length + step.prepares.length === 0) throw error;
         await this.#applyOneByOne(step, drains);
+        for (const ruleset of step.prepares) done.add(ruleset);
       }
       this.#rebuild = false;
     }
@@ -415,6 +440,7 @@ export class Enforcer {
 
   /** Removes the table: the only thing that opens the wall. */
   async unload(): Promise<void> {
+    await this.#options.guard.drop();
     await this.#commit([{ do: 'unload' }]);
     this.#held = new Map();
     this.#rebuild = true;

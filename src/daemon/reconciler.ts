@@ -76,6 +76,8 @@ const STUCK_MILLISECONDS = 60_000;
 const FIGHT = { repairs: 20, within: 5000, pause: 100 };
 /** Longer than an answer waits for the kernel. */
 const SWEEP_MILLISECONDS = 500;
+/** Within one run: somebody may remove the table between two transactions. */
+const ATTEMPTS = 3;
 const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
@@ -301,13 +303,16 @@ export class Reconciler {
 
   async #apply(rulesets: readonly PrincipalRuleset[], drains: ReturnType<Drains['changes']>, since: number): Promise<Applied> {
     const { enforcer } = this.#options;
-    try {
-      return await enforcer.apply(rulesets, { drains, oneByOne: false, since });
-    } catch (error) {
-      if (!(error instanceof HostError) || !error.refused) throw error;
-      // either somebody changed the table under us, or nft does not take some policy: start from what the kernel holds
-      await enforcer.observe(rulesets);
-      return enforcer.apply(rulesets, { drains, oneByOne: true, since });
+    let oneByOne = false;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await enforcer.apply(rulesets, { drains, oneByOne, since });
+      } catch (error) {
+        if (!(error instanceof HostError) || !error.refused || attempt === ATTEMPTS) throw error;
+        // either somebody changed the table under us, or nft does not take some policy: start from what the kernel holds
+        const { gone } = await enforcer.observe(rulesets);
+        oneByOne = !gone;
+      }
     }
   }
 

@@ -8,6 +8,7 @@ import { namesOf, type ServiceState } from './desired.ts';
 import type { DnsStatistics } from './dns-statistics.ts';
 import type { DriftLog, Finding } from './drift.ts';
 import type { Enforcer } from './enforcer.ts';
+import type { Guard } from './guard.ts';
 import type { Reconciler } from './reconciler.ts';
 
 /** What the resolver knows of a name. */
@@ -89,12 +90,13 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
 export type StatusSources = {
   readonly reconciler: Reconciler;
   readonly enforcer: Enforcer;
+  readonly guard: Guard;
   readonly drift: DriftLog;
   readonly statusOf: NameStatusOf;
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
-export function statusReport({ reconciler, enforcer, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+export function statusReport({ reconciler, enforcer, guard, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -102,6 +104,7 @@ export function statusReport({ reconciler, enforcer, drift, statusOf, dnsOf }: S
     state: reconciler.unloaded ? 'degraded' : reconciler.state,
     message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.fault,
     generation,
+    guard: guard.state,
     services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
   };

@@ -45,6 +45,10 @@ export type NftChildOptions = {
   readonly scriptFile: string;
   /** Milliseconds a transaction may take before the child counts as hanging. */
   readonly timeout: number;
+  /** After so many commands another child takes over; without it after 50,000. */
+  readonly commands?: number;
+  /** It ended by itself. */
+  readonly onEnd?: () => void;
 };
 
 /** One pipe for both streams keeps errors and the end-of-reply mark in order. */
@@ -90,6 +94,7 @@ export class NftChild {
       if (this.#process?.pid !== child.pid) return;
       this.#process = null;
       this.#fail(new HostError('nft apply', `nft -i ended (${result.signal ?? `exit code ${result.exitCode}`})`));
+      this.#options.onEnd?.();
     });
   }
 
@@ -114,7 +119,7 @@ export class NftChild {
    */
   async apply(script: string): Promise<void> {
     if (this.#waiting !== null) throw new Error('a transaction is already in flight');
-    if (this.#commands >= COMMANDS_PER_CHILD) this.stop();
+    if (this.#commands >= (this.#options.commands ?? COMMANDS_PER_CHILD)) this.stop();
     writeScript(this.#options.scriptFile, script);
     if (this.#process === null) this.#start();
     this.#commands += 1;

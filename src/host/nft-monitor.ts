@@ -28,7 +28,7 @@ const GENERATION = /^# new generation \d+ by process (\d+) \((.*)\)$/;
 /** `nft monitor` reads nothing, and so would not notice that the daemon was killed: the end of our pipe ends it. */
 const TIED = 'exec 3<&0; "$0" monitor </dev/null 3<&- & m=$!; { cat <&3; kill "$m"; } >/dev/null 2>&1 & exec 3<&-; wait "$m"';
 
-const RESTART_MILLISECONDS = { first: 200, most: 30_000 };
+const RESTART_MILLISECONDS = { once: 10, first: 200, most: 30_000 };
 /** A monitor that ran for this long was not broken from the start. */
 const HEALTHY_MILLISECONDS = 10_000;
 
@@ -43,7 +43,7 @@ export function watchNft({ nft, table, owns, onChange, log }: MonitorOptions): (
   function start(): void {
     if (stopped) return;
     const began = performance.now();
-    const child = execa('/bin/sh', ['-c', TIED, nft], { env: NFT_ENVIRONMENT, extendEnv: false, stdin: 'pipe', stdout: 'pipe', stderr: 'ignore', buffer: false, reject: false, cwd: '/' });
+    const child = execa('/bin/sh', ['-c', TIED, nft], { env: NFT_ENVIRONMENT, extendEnv: false, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', buffer: false, reject: false, cwd: '/' });
     child.stdin.on('error', () => {}); // it has ended: told below
     end = () => child.stdin.destroy();
     let [touched, gone] = [false, false];
@@ -59,11 +59,13 @@ export function watchNft({ nft, table, owns, onChange, log }: MonitorOptions): (
       [touched, gone] = [false, false];
     });
     onChange({ process: null, gone: false });
-    void child.then(() => {
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = text.slice(0, 300).trim()));
+    void child.then(({ exitCode }) => {
       if (stopped) return;
       failures = performance.now() - began > HEALTHY_MILLISECONDS ? 0 : failures + 1;
-      const wait = Math.min(RESTART_MILLISECONDS.first * 2 ** failures, RESTART_MILLISECONDS.most);
-      log.warn({ restartInMilliseconds: wait }, 'nft monitor ended: changes by others are only seen at the next full check until it is back');
+      const wait = failures <= 1 ? RESTART_MILLISECONDS.once : Math.min(RESTART_MILLISECONDS.first * 2 ** (failures - 2), RESTART_MILLISECONDS.most);
+      log.warn({ restartInMilliseconds: wait, exitCode, said }, 'nft monitor ended: changes by others are only seen at the next full check until it is back');
       setTimeout(start, wait).unref();
     });
   }

@@ -1,8 +1,9 @@
 /** The script that the early unit loads before any network is up: the whole wall in one transaction, in numbers only. Pure. */
 import type { PrincipalRuleset } from './compile.ts';
+import type { Table } from './skeleton.ts';
 import { type Transaction, transactionText } from './transaction.ts';
 
-export function bootScript(table: string, rulesets: readonly PrincipalRuleset[]): string {
+export function bootScript(table: Table, rulesets: readonly PrincipalRuleset[]): string {
   const elements = rulesets.flatMap((ruleset) => [...ruleset.elements, ...ruleset.gate]);
   const transaction: Transaction = [{ do: 'rebuild' }, ...(elements.length > 0 ? [{ do: 'add' as const, elements }] : [])];
   return `# The last state netwalld enforced. Written by netwalld, read at boot; do not edit.\n${transactionText(table, transaction)}`;

@@ -1,13 +1,16 @@
 /**
  * In which transactions the kernel gets from what it holds to what it should hold. Pure.
  *
- * Small differences are one transaction. A large load first shuts everybody who is new (`hold` drops what is not yet known to
+ * Small differences are one transaction, or two where ranges come: the kernel swaps a set of concatenated ranges (pipapo) in
+ * after everything else of a transaction is in force (nf_tables_commit: `nft_set_commit_update` follows the new generation), and
+ * in between a live flow would be refused for want of its range. So ranges come first, and what relies on them comes next. A large load first shuts everybody who is new (`hold` drops what is not yet known to
  * be allowed, without a reset that would kill live flows), then fills in principals a few thousand elements at a time, small
  * ones first; each is opened in the transaction that completes it.
  */
 import { gateElements, type PrincipalRuleset } from './compile.ts';
 import { diffElements, type ElementChanges, NO_CHANGES } from './diff.ts';
-import type { Counter, Element } from './element.ts';
+import { type Counter, type Element, elementId } from './element.ts';
+import { INTERVAL_SETS } from './skeleton.ts';
 import { changesTransaction, type Operation, type Transaction } from './transaction.ts';
 
 /** What one principal has in the kernel. */
@@ -15,6 +18,8 @@ export type Holding = Pick<PrincipalRuleset, 'gate' | 'elements'>;
 
 export type Step = {
   readonly transaction: Transaction;
+  /** Whose elements it brings without completing them: who is to blame should nft refuse. */
+  readonly prepares: readonly PrincipalRuleset[];
   /** Who is as desired once this step is done. */
   readonly completes: readonly PrincipalRuleset[];
   /** Who has nothing left in the kernel once this step is done. */
@@ -57,8 +62,20 @@ function changeOf(ruleset: PrincipalRuleset, { held, drains }: PlanInput): Chang
 
 const weight = ({ elements, drains, gate }: Change) => size(elements) + size(drains) + size(gate);
 
-/** One transaction for several principals: what goes, what comes, then the gates. */
-function stepFor(changes: readonly Change[], counters: ReadonlyMap<string, Counter> | undefined): Step {
+const isRange = ({ set }: Element) => INTERVAL_SETS.has(set);
+
+/** What must be in force before the rest: ranges, and with them all that comes; null: there is no such difference. */
+function earlier({ added, removed }: ElementChanges, gates: readonly Operation[]): readonly [early: ElementChanges, late: ElementChanges] | null {
+  if (!added.some(isRange)) return null;
+  const comes = new Set(added.map(elementId));
+  // an element that is replaced by another with the same key must go before that comes
+  const isEarly = (element: Element) => isRange(element) || comes.has(elementId(element));
+  const late = removed.filter((element) => !isEarly(element));
+  return late.length === 0 && gates.length === 0 ? null : [{ added, removed: removed.filter(isEarly) }, { added: [], removed: late }];
+}
+
+/** One or two transactions for several principals: what goes, what comes, then the gates. */
+function stepsFor(changes: readonly Change[], counters: ReadonlyMap<string, Counter> | undefined): Step[] {
   const merged = (parts: readonly ElementChanges[]): ElementChanges => ({
     added: parts.flatMap(({ added }) => added),
     removed: parts.flatMap(({ removed }) => removed),
@@ -72,12 +89,19 @@ function stepFor(changes: readonly Change[], counters: ReadonlyMap<string, Count
   const gates: Operation[] = [];
   if (gate.removed.length > 0) gates.push({ do: 'remove', elements: gate.removed });
   if (gate.added.length > 0) gates.push({ do: 'add', elements: gate.added, counters: carried });
-  return {
-    transaction: [...changesTransaction(merged(changes.flatMap(({ elements, drains }) => [elements, drains]))), ...gates],
-    completes: changes.map(({ ruleset }) => ruleset),
-    releases: [],
-  };
+  const all = merged(changes.flatMap(({ elements, drains }) => [elements, drains]));
+  const rulesets = changes.map(({ ruleset }) => ruleset);
+  const parts = earlier(all, gates);
+  if (parts === null) return [{ transaction: [...changesTransaction(all), ...gates], prepares: [], completes: rulesets, releases: [] }];
+  const [early, late] = parts;
+  return [
+    { transaction: changesTransaction(early), prepares: rulesets, completes: [], releases: [] },
+    { transaction: [...changesTransaction(late), ...gates], prepares: [], completes: rulesets, releases: [] },
+  ];
 }
+
+/** A step that is made the same transaction as the one before it. */
+const together = (foundation: Step, [first, ...rest]: readonly Step[]): readonly Step[] => (first === undefined ? [foundation] : [{ ...first, transaction: [...foundation.transaction, ...first.transaction] }, ...rest]);
 
 /** Groups of at most BULK element changes; a principal is never split, so that it opens complete. */
 function chunks(changes: readonly Change[]): Change[][] {
@@ -105,9 +129,9 @@ function releaseSteps(principals: readonly string[], held: ReadonlyMap<string, H
   const gates: Operation = { do: 'remove', elements: holdings.flatMap(({ gate }) => gate) };
   const gone = (elements: readonly Element[]): Operation[] => (elements.length === 0 ? [] : [{ do: 'remove', elements }]);
   const first = rest.slice(0, BULK);
-  const steps: Step[] = [{ transaction: [...(gates.elements.length === 0 ? [] : [gates]), ...gone(first)], completes: [], releases: [] }];
+  const steps: Step[] = [{ transaction: [...(gates.elements.length === 0 ? [] : [gates]), ...gone(first)], prepares: [], completes: [], releases: [] }];
   for (let start = BULK; start < rest.length; start += BULK) {
-    steps.push({ transaction: gone(rest.slice(start, start + BULK)), completes: [], releases: [] });
+    steps.push({ transaction: gone(rest.slice(start, start + BULK)), prepares: [], completes: [], releases: [] });
   }
   return steps.map((step, index) => (index === steps.length - 1 ? { ...step, releases: principals } : step));
 }
@@ -122,19 +146,20 @@ export function planSteps(input: PlanInput): readonly Step[] {
     .filter((change) => weight(change) > 0 || !held.has(change.ruleset.principal));
   const foundation: Operation[] = rebuild ? [{ do: 'rebuild' }] : [];
   const total = changes.reduce((sum, change) => sum + weight(change), 0);
-  if (total <= BULK) {
-    if (changes.length === 0) return rebuild ? [{ transaction: foundation, completes: [], releases: [] }, ...releases] : releases;
-    const step = stepFor(changes, input.counters);
-    return [{ ...step, transaction: [...foundation, ...step.transaction] }, ...releases];
+  const small = total <= BULK;
+  if (small && (!rebuild || !changes.some(({ elements }) => elements.added.some(isRange)))) {
+    if (changes.length === 0) return rebuild ? [{ transaction: foundation, prepares: [], completes: [], releases: [] }, ...releases] : releases;
+    return [...together({ transaction: foundation, prepares: [], completes: [], releases: [] }, stepsFor(changes, input.counters)), ...releases];
   }
   const newcomers = changes.filter(({ ruleset }) => (held.get(ruleset.principal)?.gate.length ?? 0) === 0);
   const holds = new Map(newcomers.map(({ ruleset }) => [ruleset.principal, gateElements(...parsePrincipal(ruleset.principal), 'hold')]));
   const shut = [...holds.values()].flat();
-  const shutStep: Step = { transaction: [...foundation, ...(shut.length === 0 ? [] : [{ do: 'add' as const, elements: shut }])], completes: [], releases: [] };
+  const shutStep: Step = { transaction: [...foundation, ...(shut.length === 0 ? [] : [{ do: 'add' as const, elements: shut }])], prepares: [], completes: [], releases: [] };
   const opened = changes.map((change) => {
     const hold = holds.get(change.ruleset.principal);
     return hold === undefined ? change : { ...change, gate: diffElements(hold, change.ruleset.gate) };
   });
-  const filling = chunks(opened).map((group) => stepFor(group, input.counters));
+  if (small) return [...together(shutStep, stepsFor(opened, input.counters)), ...releases];
+  const filling = chunks(opened).flatMap((group) => stepsFor(group, input.counters));
   return [...(shutStep.transaction.length === 0 ? [] : [shutStep]), ...filling, ...releases];
 }

@@ -38,6 +38,13 @@ const SIDES: readonly Side[] = [
  */
 export const OWN_GID = 4_294_967_290;
 
+/** Behind the hook's usual places, so that what the table says counts first, then the guard, then the bit goes. */
+export const GUARD_PRIORITY = 5;
+const UNMARK_PRIORITY = 10;
+
+/** The table's name, and the bit of the packet mark that says "judged"; null: none. */
+export type Table = { readonly name: string; readonly mark: number | null };
+
 type Declaration = { readonly name: string; readonly lines: readonly string[] };
 type Chain = { readonly name: string; readonly rules: readonly string[] };
 
@@ -110,8 +117,12 @@ function familyChains(side: Side, family: Family): Chain[] {
   ];
 }
 
-function sideChains(side: Side): Chain[] {
+const hex = (mark: number) => `0x${mark.toString(16).padStart(8, '0')}`;
+
+function sideChains(side: Side, mark: number | null): Chain[] {
   const name = (what: string) => `${side.kind}_${what}`;
+  // judged here: whoever is governed and passes without it comes past the guard (guard.ts) and no further
+  const marked = mark === null ? [] : [`meta mark set meta mark | ${hex(mark)}`];
   const byFamily = (what: string) => [`meta nfproto ipv4 goto ${name(what)}4`, `goto ${name(what)}6`];
   return [
     ...FAMILIES.flatMap((family) => familyChains(side, family)),
@@ -134,25 +145,26 @@ function sideChains(side: Side): Chain[] {
         `tcp flags ! syn jump ${name('ingress')}`,
       ],
     },
-    { name: name('enforce'), rules: [`jump ${name('allowed')}`, `jump ${name('record')}`, 'goto refuse'] },
-    { name: name('audit'), rules: [`jump ${name('allowed')}`, `jump ${name('record')}`, 'accept'] },
+    { name: name('enforce'), rules: [...marked, `jump ${name('allowed')}`, `jump ${name('record')}`, 'goto refuse'] },
+    { name: name('audit'), rules: [...marked, `jump ${name('allowed')}`, `jump ${name('record')}`, 'accept'] },
     { name: name('block'), rules: [`jump ${name('record')}`, 'goto refuse'] },
     // silent: a reset would kill live flows for the sake of a load that takes milliseconds; a drop only delays them
-    { name: name('hold'), rules: [`jump ${name('allowed')}`, 'drop'] },
+    { name: name('hold'), rules: [...marked, `jump ${name('allowed')}`, 'drop'] },
   ];
 }
 
-const OWN_SOCKETS = `meta skuid 0 meta skgid ${OWN_GID} accept`;
+/** The daemon's own packets, on their way to name servers. */
+export const OWN_SOCKETS = `meta skuid 0 meta skgid ${OWN_GID} accept`;
 
 const DECLARATIONS: readonly Declaration[] = SIDES.flatMap(sideSets);
 
-const CHAINS: readonly Chain[] = [
+const chains = (mark: number | null): readonly Chain[] => [
   {
     // TCP always gets a reset: icmpx on TCP over IPv6 shows as EACCES only after a second
     name: 'refuse',
     rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx admin-prohibited'],
   },
-  ...SIDES.flatMap(sideChains),
+  ...SIDES.flatMap((side) => sideChains(side, mark)),
   {
     // A query's conntrack entry outlives it by half a minute. Without a zone of its own, somebody else's query from the same port to
     // the same server would follow it to a listener that is not theirs. Answers are told apart by the listener's port.
@@ -176,6 +188,18 @@ const CHAINS: readonly Chain[] = [
       'meta l4proto { tcp, udp } th dport 53 redirect to :meta skgid map @group_dns_port',
     ],
   },
+  ...(mark === null
+    ? []
+    : [
+        {
+          // after the guard: nobody else is to see the bit, nor is who gets the packet over loopback
+          name: 'unmark',
+          rules: [
+            `type filter hook output priority filter + ${UNMARK_PRIORITY}; policy accept;`,
+            `meta mark & ${hex(mark)} != 0x00000000 meta mark set meta mark & ${hex((~mark & 0xffff_ffff) >>> 0)}`,
+          ],
+        },
+      ]),
   {
     name: 'output',
     rules: [
@@ -190,16 +214,16 @@ const CHAINS: readonly Chain[] = [
 const block = (name: string, lines: readonly string[]) => `\t${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
 
 /** The whole table, empty of policy, in the form of `nft list table inet TABLE`; chains are listed after what they go to. */
-export function skeletonText(table: string): string {
+export function skeletonText({ name: table, mark }: Table): string {
   const blocks = [
     ...DECLARATIONS.map(({ name, lines }) => block(name, lines)),
-    ...CHAINS.map(({ name, rules }) => block(`chain ${name}`, rules)),
+    ...chains(mark).map(({ name, rules }) => block(`chain ${name}`, rules)),
   ];
   return `table inet ${table} {\n${blocks.join('\n')}}\n`;
 }
 
 /** The names of every chain, in dependency order: what a repair empties before it writes the rules anew. */
-export const CHAIN_NAMES: readonly string[] = CHAINS.map(({ name }) => name);
+export const chainNames = ({ mark }: Table): readonly string[] => chains(mark).map(({ name }) => name);
 
 /** Names of sets and maps whose elements come from policies; the others are filled by the packet path. */
 export const POLICY_SETS: readonly string[] = DECLARATIONS.map(({ name }) => name.split(' ')[1] ?? '').filter(

@@ -4,7 +4,7 @@
  */
 import type { ElementChanges } from './diff.ts';
 import type { Counter, Element } from './element.ts';
-import { CHAIN_NAMES, INTERVAL_SETS, skeletonText } from './skeleton.ts';
+import { chainNames, INTERVAL_SETS, skeletonText, type Table } from './skeleton.ts';
 
 export type Operation =
   /** The whole table from nothing, whatever was there before. */
@@ -73,19 +73,20 @@ function removeLines(table: string, elements: readonly Element[]): string[] {
 }
 
 /** The rules of the skeleton as commands that leave its sets alone. */
-function rewriteRules(table: string): string[] {
+function rewriteRules(table: Table): string[] {
   const chainsOnly = skeletonText(table).replaceAll(/^\t(?:set|map) \S+ \{\n(?:\t\t.*\n)+\t\}\n\n?/gm, '');
   // the first time only for chains that may be gone; flushed, what jumps and what is jumped to are both empty
-  return [chainsOnly.trimEnd(), ...CHAIN_NAMES.map((chain) => `flush chain inet ${table} ${chain}`), chainsOnly.trimEnd()];
+  return [chainsOnly.trimEnd(), ...chainNames(table).map((chain) => `flush chain inet ${table.name} ${chain}`), chainsOnly.trimEnd()];
 }
 
-function operationLines(table: string, operation: Operation): string[] {
+function operationLines(owner: Table, operation: Operation): string[] {
+  const table = owner.name;
   switch (operation.do) {
     case 'rebuild':
       // nft 1.0.6 has no `destroy`: what is added can be deleted
-      return [`add table inet ${table}`, `delete table inet ${table}`, skeletonText(table).trimEnd()];
+      return [`add table inet ${table}`, `delete table inet ${table}`, skeletonText(owner).trimEnd()];
     case 'rewrite-rules':
-      return rewriteRules(table);
+      return rewriteRules(owner);
     case 'add':
       return addLines(table, operation.elements, operation.counters);
     case 'remove':
@@ -96,6 +97,6 @@ function operationLines(table: string, operation: Operation): string[] {
 }
 
 /** The transaction as a script for `nft -f`. */
-export function transactionText(table: string, transaction: Transaction): string {
+export function transactionText(table: Table, transaction: Transaction): string {
   return transaction.flatMap((operation) => operationLines(table, operation)).map((line) => `${line}\n`).join('');
 }

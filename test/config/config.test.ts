@@ -16,6 +16,7 @@ const defaults: Config = {
   nft: '/usr/sbin/nft',
   reconcileInterval: 30_000,
   dns: { servers: [], timeout: 2000, tries: 3, minTtl: 5000, maxTtl: 3_600_000, hold: 600_000, maxStale: 86_400_000, requireAd: false, refuseWith: 'refused' },
+  guardMark: 0x2000_0000,
   metrics: { listen: null },
   log: { level: 'info', format: 'json' },
 };
@@ -46,6 +47,8 @@ dns:
   max_stale: 7d
   require_ad: true
   refuse_with: nxdomain
+guard:
+  mark: "0x00000400"
 metrics:
   listen: "[::1]:9477"
 log: { level: debug, format: pretty }
@@ -74,6 +77,7 @@ log: { level: debug, format: pretty }
         requireAd: true,
         refuseWith: 'nxdomain',
       },
+      guardMark: 0x400,
       metrics: { listen: { address: '::1', port: 9477 } },
       log: { level: 'debug', format: 'pretty' },
     },

@@ -10,6 +10,7 @@ import type { Element } from '../../src/ruleset/element.ts';
 import { skeletonText } from '../../src/ruleset/skeleton.ts';
 
 const RUNS = 500;
+const TABLE = { name: 'netwall', mark: 0x2000_0000 };
 
 const element = (last: number, set = 'user_egress4'): Element => ({ set, key: `1001 . 45.64.7.${last} . tcp . 443`, mode: null, timeout: 600, comment: null });
 const ruleset = (...lasts: number[]): PrincipalRuleset => ({ principal: 'user 1001', service: 'webapp', gate: gateElements('user', 1001, 'enforce'), elements: lasts.map((last) => element(last)) });
@@ -36,7 +37,7 @@ function fakeNft() {
         }
       }
     },
-    listSkeleton: async () => skeletonText('netwall'),
+    listSkeleton: async () => skeletonText(TABLE),
     async listTable() {
       const sets = Map.groupBy(held.values(), ({ set }) => set);
       const value = (key: string) => (key.includes(' . ') ? { concat: key.split(' . ').map((part) => (part === 'tcp' ? 6 : /^\d+$/.test(part) ? Number(part) : part)) } : Number(key));
@@ -63,7 +64,7 @@ function fakeNft() {
 
 async function start(...lasts: number[]) {
   const kernel = fakeNft();
-  const enforcer = new Enforcer({ nft: kernel.nft, table: 'netwall', log: pino({ level: 'silent' }), renewsTimeouts: true, generation: 0 });
+  const enforcer = new Enforcer({ nft: kernel.nft, guard: { release: async () => {}, hold: () => {}, drop: async () => {} }, table: TABLE, log: pino({ level: 'silent' }), renewsTimeouts: true, generation: 0 });
   const apply = (rules: PrincipalRuleset, since = enforcer.grantSequence) => enforcer.apply([rules], { drains: new Map(), oneByOne: false, since });
   await enforcer.observe([]);
   await apply(ruleset(...lasts));

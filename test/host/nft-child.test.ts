@@ -280,9 +280,9 @@ test('the door: apply through the child, list the table, its sets, and what is n
   t.is(await nft.listSkeleton(), null);
   t.is(await nft.listTable(), null);
   t.is(await nft.listSet('set', 'user_egress4'), null);
-  await nft.apply(skeletonText('netwall'));
+  await nft.apply(skeletonText({ name: 'netwall', mark: 0x2000_0000 }));
   t.not(nft.pid, null);
-  t.is(await nft.listSkeleton(), skeletonText('netwall'));
+  t.is(await nft.listSkeleton(), skeletonText({ name: 'netwall', mark: 0x2000_0000 }));
   t.regex(JSON.stringify(await nft.listTable()), /"chain":\{.*"name":"output"/);
   t.regex(JSON.stringify(await nft.listSet('set', 'user_egress4')), /"set":\{.*"name":"user_egress4"/);
   t.regex(JSON.stringify(await nft.listSet('map', 'user_mode')), /"map":\{.*"name":"user_mode"/);

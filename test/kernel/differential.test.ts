@@ -152,7 +152,7 @@ async function runRound(rig: Rig, seed: number): Promise<{ faults: string[]; cas
   const elements = rulesets.flatMap((ruleset) => [...ruleset.elements, ...ruleset.gate]);
   const drawn = Array.from({ length: PACKETS }, (_, index) => drawPacket(chance, policies, index + 1));
   await rig.reset();
-  await rig.namespace.apply(transactionText('netwall', [{ do: 'rebuild' }, { do: 'add', elements }]));
+  await rig.namespace.apply(transactionText({ name: 'netwall', mark: 0x2000_0000 }, [{ do: 'rebuild' }, { do: 'add', elements }]));
   const fate = await rig.run(batchOf(drawn));
   const observed = readElements(JSON.parse(await rig.namespace.nft('-n', '-j', 'list', 'table', 'inet', 'netwall')));
   const cases = drawn.map((one): Case => {

@@ -5,6 +5,7 @@ import { elementText, transactionText } from '../../src/ruleset/transaction.ts';
 import { skeletonText } from '../../src/ruleset/skeleton.ts';
 import { createNamespace } from '../kernel/namespace.ts';
 
+const TABLE = { name: 'netwall', mark: 0x2000_0000 };
 const element: Element = { set: 'user_egress4', key: '1001 . 192.0.2.1 . tcp . 443', mode: null, timeout: 60, comment: 'api.github.com' };
 
 test('an element is identified by its set and key', (t) => {
@@ -50,7 +51,7 @@ test('the kernel keeps every comment as it was said, and takes nothing in it for
   const namespace = await createNamespace();
   t.teardown(() => namespace.remove());
   const elements = COMMENTS.map(([text], port) => ({ ...element, key: `1001 . 192.0.2.1 . tcp . ${port}`, comment: elementComment(text) || null }));
-  await namespace.apply(skeletonText('netwall') + transactionText('netwall', [{ do: 'add', elements }]));
+  await namespace.apply(skeletonText(TABLE) + transactionText(TABLE, [{ do: 'add', elements }]));
   const listed = readElements(JSON.parse(await namespace.nft('-n', '-j', 'list', 'set', 'inet', 'netwall', 'user_egress4')));
   const comments = (list: readonly Element[]) => new Map(list.map(({ key, comment }) => [key, comment]));
   t.deepEqual(comments(listed), comments(elements));

@@ -12,7 +12,7 @@ import { createNamespace } from '../kernel/namespace.ts';
 import { ADDRESS_TIMEOUT, confinements, elementsOf, type Surroundings } from './policies.ts';
 
 const directory = new URL('../golden/', import.meta.url);
-const TABLE = 'netwall';
+const TABLE = { name: 'netwall', mark: 0x2000_0000 };
 
 /** The world that every golden is in. Of what is special use, the guard admits only what a policy means. */
 const SURROUNDINGS: Surroundings = {
@@ -52,7 +52,7 @@ test('the skeleton is what nft prints of it', async (t) => {
   const namespace = await createNamespace();
   t.teardown(() => namespace.remove());
   await namespace.apply(skeletonText(TABLE));
-  t.is(await namespace.nft('list', 'table', 'inet', TABLE), skeletonText(TABLE));
+  t.is(await namespace.nft('list', 'table', 'inet', TABLE.name), skeletonText(TABLE));
 });
 
 for (const name of names) {
@@ -64,7 +64,7 @@ for (const name of names) {
     const namespace = await createNamespace();
     t.teardown(() => namespace.remove());
     await namespace.apply(transactionText(TABLE, [{ do: 'rebuild' }]) + expected);
-    const observed = readRuleset(JSON.parse(await namespace.nft('-n', '-j', 'list', 'table', 'inet', TABLE)));
+    const observed = readRuleset(JSON.parse(await namespace.nft('-n', '-j', 'list', 'table', 'inet', TABLE.name)));
     t.deepEqual(inOrder(observed.elements.values()), inOrder(elements));
     for (const { timeout, expires } of observed.elements.values()) {
       t.is(expires === null, timeout === null);

@@ -15,6 +15,7 @@ const named = ([kind, id]: Who) => `${kind} ${id}`;
 function permissions([kind, id]: Who, first: number, count: number): Element[] {
   return Array.from({ length: count }, (_, index) => ({ set: `${kind}_egress4`, key: `${id} . ${first + index}`, mode: null, timeout: null, comment: null }));
 }
+const ranges = ([kind, id]: Who, ...numbers: number[]): Element[] => numbers.map((number) => ({ set: `${kind}_egress_net4`, key: `${id} . ${number}`, mode: null, timeout: null, comment: null }));
 const drain = ([kind, id]: Who, key: number): Element => ({ set: `${kind}_drain4`, key: `${id} . ${key}`, mode: null, timeout: 300, comment: null });
 
 /** A principal in some mode, with permissions numbered from `first` on; null: without a gate. */
@@ -127,7 +128,24 @@ const CASES: readonly [what: string, input: Omit<PlanInput, 'held' | 'rebuild'> 
   ],
 ];
 
-for (const [what, { held = [], rebuild = false, ...input }, steps] of CASES) {
+const withRanges = <T extends Holding>(holding: T, more: readonly Element[]): T => ({ ...holding, elements: [...holding.elements, ...more] });
+const heldWith = (who: Who, mode: KernelMode | null, count: number, ...numbers: number[]): [string, Holding] => [named(who), withRanges(held(who, mode, count)[1], ranges(who, ...numbers))];
+const wantedWith = (who: Who, mode: KernelMode, count: number, ...numbers: number[]): PrincipalRuleset => withRanges(wanted(who, mode, count), ranges(who, ...numbers));
+
+const RANGES: typeof CASES = [
+  ['a newcomer with a range: shut in once the range is there', { desired: [wantedWith(A, 'enforce', 1, 7)] }, ['+2 => ', '+ user 1 enforce => user 1']],
+  [
+    '… in a new table: held until then, so that no live flow is refused',
+    { desired: [wantedWith(A, 'enforce', 1, 7), wanted(B, 'block', 0)], rebuild: true },
+    ['rebuild + user 1 hold, user 2 hold +2 => ', '- user 1 hold, user 2 hold + user 1 enforce, user 2 block => user 1, user 2'],
+  ],
+  ['a range for a range', { held: [heldWith(A, 'enforce', 1, 7)], desired: [wantedWith(A, 'enforce', 1, 8)] }, ['-1 +1 => user 1']],
+  ['a range for an exact key: the range first', { held: [held(A, 'enforce', 2)], desired: [wantedWith(A, 'enforce', 1, 8)] }, ['+1 => ', '-1 => user 1']],
+  ['an exact key for a range', { held: [heldWith(A, 'enforce', 1, 7)], desired: [wanted(A, 'enforce', 2)] }, ['-1 +1 => user 1']],
+  ['a range and a mode', { held: [held(A, 'audit', 1)], desired: [wantedWith(A, 'enforce', 1, 7)] }, ['+1 => ', '- user 1 audit + user 1 enforce => user 1']],
+];
+
+for (const [what, { held = [], rebuild = false, ...input }, steps] of [...CASES, ...RANGES]) {
   test(`plan: ${what}`, (t) => t.deepEqual(planSteps({ held: new Map(held), rebuild, ...input }).map(show), steps));
 }
 

@@ -7,7 +7,7 @@ import { changesTransaction, type Transaction, transactionText } from '../../src
 import { createNamespace, type Namespace } from '../kernel/namespace.ts';
 import { confinements, elementsOf } from './policies.ts';
 
-const TABLE = 'netwall';
+const TABLE = { name: 'netwall', mark: 0x2000_0000 };
 
 const exact: Element = { set: 'user_egress4', key: '1001 . 192.0.2.1 . tcp . 443', mode: null, timeout: null, comment: 'a' };
 const range: Element = { set: 'user_egress_net4', key: '1001 . 10.0.0.0/8 . tcp . 8000-8010', mode: null, timeout: null, comment: null };
@@ -76,9 +76,9 @@ async function loaded(t: ExecutionContext, elements: readonly Element[] = []) {
   return { namespace, apply, keys: async () => [...(await observe(namespace)).keys()].toSorted() };
 }
 
-const observe = async (namespace: Namespace) => readRuleset(JSON.parse(await namespace.nft('-n', '-j', 'list', 'table', 'inet', TABLE))).elements;
+const observe = async (namespace: Namespace) => readRuleset(JSON.parse(await namespace.nft('-n', '-j', 'list', 'table', 'inet', TABLE.name))).elements;
 const ids = (...elements: Element[]) => elements.map(({ set, key }) => `${set} ${key}`).toSorted();
-const skeleton = (namespace: Namespace) => namespace.nft('-t', 'list', 'table', 'inet', TABLE);
+const skeleton = (namespace: Namespace) => namespace.nft('-t', 'list', 'table', 'inet', TABLE.name);
 
 test('rebuild makes the table anew, whatever was there', async (t) => {
   const { namespace, apply, keys } = await loaded(t, [exact, gate]);
@@ -90,10 +90,10 @@ test('rebuild makes the table anew, whatever was there', async (t) => {
 
 test('rebuild makes the table where there is none, or where it is something else altogether', async (t) => {
   const { namespace, apply } = await loaded(t);
-  await namespace.nft('delete', 'table', 'inet', TABLE);
+  await namespace.nft('delete', 'table', 'inet', TABLE.name);
   await apply({ do: 'rebuild' });
   t.is(await skeleton(namespace), skeletonText(TABLE));
-  await namespace.nft('delete', 'table', 'inet', TABLE);
+  await namespace.nft('delete', 'table', 'inet', TABLE.name);
   await namespace.apply('table inet netwall {\nset user_mode { type ipv4_addr; }\nchain output { type filter hook input priority 5; policy accept; }\n}\n');
   await apply({ do: 'rebuild' });
   t.is(await skeleton(namespace), skeletonText(TABLE));
@@ -260,7 +260,7 @@ test('unload leaves nothing, and is no error where there is nothing', async (t) 
 test('the table may have another name', async (t) => {
   const namespace = await createNamespace();
   t.teardown(() => namespace.remove());
-  await namespace.apply(transactionText('wall_2', [{ do: 'rebuild' }, { do: 'add', elements: [exact, gate] }, { do: 'rewrite-rules' }]));
-  t.is(await namespace.nft('-t', 'list', 'table', 'inet', 'wall_2'), skeletonText('wall_2'));
+  await namespace.apply(transactionText({ name: 'wall_2', mark: null }, [{ do: 'rebuild' }, { do: 'add', elements: [exact, gate] }, { do: 'rewrite-rules' }]));
+  t.is(await namespace.nft('-t', 'list', 'table', 'inet', 'wall_2'), skeletonText({ name: 'wall_2', mark: null }));
   t.is(readElements(JSON.parse(await namespace.nft('-n', '-j', 'list', 'table', 'inet', 'wall_2'))).length, 2);
 });

@@ -1,0 +1,155 @@
+/**
+ * Whatever happens to the wall, nothing gets past it: a governed user sends to where it must not as fast as it can, and the far side
+ * counts; flows that are allowed go on. Longer with LEAK_ROUNDS (scripts/soak).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { startFlood } from './flood.ts';
+import { quickDns } from './daemon.ts';
+import { passes, worldFor } from './sentences.ts';
+import { until } from './until.ts';
+
+const ROUNDS = Number(process.env['LEAK_ROUNDS'] ?? 20);
+const LONG = 30_000 + ROUNDS * 3000;
+const SECRET = '91.200.9.9';
+
+const policy = (more = '', names = 'api.partner.net') => `service: webapp
+match: { user: webapp }
+dns: system
+egress:
+  allow:
+    - to: [45.64.7.0/24, ${names}]
+      ports: [443${more}]
+ingress:
+  allow:
+    - ports: [8080]
+`;
+const config = { reconcile_interval: '10m', dns: quickDns };
+
+const world = worldFor(test, async (made) => {
+  await made.internet.zone({ 'api.partner.net': { addresses: ['45.64.20.1'], ttl: 1 } });
+  await made.policy('webapp.yaml', policy());
+  await made.daemon.start({ config });
+  await until('the guard is there', async () => (await made.status()).guard.state === 'held');
+});
+
+const intact = async () => (await passes(world(), ['webapp', 'tcp', '45.64.7.1', 443])) && !(await passes(world(), ['webapp', 'tcp', '91.200.1.1', 443])) && (await world().ctl(['diff'])).exitCode === 0;
+
+/** Does something to the wall over and over while the flood goes on and a flow is in use; nothing may arrive, and the flow must live. */
+async function under(t: ExecutionContext, rounds: number, deed: (round: number) => Promise<void>): Promise<void> {
+  t.timeout(LONG);
+  const flood = await startFlood(world(), 'webapp', SECRET);
+  const flow = await world().as('webapp').open('tcp', '45.64.7.1', 443);
+  for (let round = 0; round < rounds; round += 1) {
+    await deed(round);
+    t.is((await flow.exchange(5000)).result, 'echoed', `round ${round}`);
+  }
+  await until('the wall is as it was', intact, 15_000);
+  const { tried, arrived } = await flood.stop();
+  t.true(tried > 1000, `${tried} sent`);
+  t.is(arrived, 0, `of ${tried}`);
+  await flow.close();
+  t.log(`${rounds} times, ${tried} datagrams tried, ${arrived} arrived`);
+}
+
+test.serial('without the wall the flood would arrive', async (t) => {
+  const flood = await startFlood(world(), 'stranger', SECRET);
+  await sleep(100);
+  const { tried, arrived } = await flood.stop();
+  t.true(arrived > 0 && tried >= arrived, `${arrived} of ${tried}`);
+});
+
+test.serial('nft flush ruleset', (t) => under(t, ROUNDS, async (round) => {
+  await world().nft('flush ruleset');
+  await sleep(round % 40);
+}));
+
+test.serial('a service that flushes and loads its own at each restart', async (t) => {
+  await under(t, Math.ceil(ROUNDS / 5), async () => {
+    await world().nft('flush ruleset');
+    await world().nft('flush ruleset\ntable inet filter {\nchain input {\ntype filter hook input priority filter; policy accept;\n}\nchain output {\ntype filter hook output priority filter; policy accept;\n}\n}');
+    await sleep(50);
+  });
+  await world().nft('delete table inet filter');
+});
+
+test.serial('a foreign rule that accepts everything', (t) => under(t, ROUNDS, async () => {
+  await world().nft('insert rule inet netwall user_enforce accept');
+  await world().nft('insert rule inet netwall output accept');
+  await sleep(10);
+}));
+
+test.serial('edits of the policy', (t) => under(t, ROUNDS * 2, async (round) => {
+  await world().policy('webapp.yaml', policy(round % 2 === 0 ? `, ${1000 + round}, "53/udp"` : ''));
+  await sleep(round % 20);
+}));
+
+test.serial('addresses that change', (t) => under(t, ROUNDS, async (round) => {
+  await world().internet.zone({ 'api.partner.net': { addresses: [`45.64.20.${(round % 200) + 1}`, `45.64.21.${(round % 100) + 1}`], ttl: 1 } });
+  await world().ctl(['resolve', 'api.partner.net']);
+}));
+
+test.serial('SIGKILL at any moment, and in the middle of transactions', (t) => under(t, Math.ceil(ROUNDS / 2), async (round) => {
+  await world().policy('webapp.yaml', policy(`, ${2000 + round}`));
+  await sleep((round * 7) % 30);
+  await world().daemon.kill();
+  await world().daemon.start({ config });
+}));
+
+test.serial('a stop and a start', (t) => under(t, Math.ceil(ROUNDS / 5), async () => {
+  await world().daemon.stop();
+  await world().daemon.start({ config });
+}));
+
+const children = async () => (await world().exec('/bin/cat', [`/proc/${world().daemon.pid()}/task/${world().daemon.pid()}/children`])).stdout.trim().split(' ').filter(Boolean).map(Number);
+const interactive = async () => {
+  const found: number[] = [];
+  for (const pid of await children()) if ((await world().exec('/bin/cat', [`/proc/${pid}/cmdline`])).stdout.includes('nft\0-i')) found.push(pid);
+  return found;
+};
+
+test.serial('its nft is killed', (t) => under(t, Math.ceil(ROUNDS / 5), async (round) => {
+  for (const pid of await interactive()) process.kill(pid, 'SIGKILL');
+  await world().policy('webapp.yaml', policy(`, ${3000 + round}`));
+  await sleep(20);
+}));
+
+test.serial('the guard comes back after its holder is gone', async (t) => {
+  for (const pid of await interactive()) process.kill(pid, 'SIGKILL');
+  await until('it is noticed', async () => (await world().status()).guard.state === 'failed');
+  t.regex((await world().ctl(['status'])).stdout, /no guard: /);
+  await until('it is back', async () => (await world().status()).guard.state === 'held', 10_000);
+  t.pass();
+});
+
+test.serial('another who wants to change the guard cannot', async (t) => {
+  await t.throwsAsync(world().nft('delete table inet netwall_guard'), { message: /not permitted/ });
+  await t.throwsAsync(world().nft('flush table inet netwall_guard'), { message: /not permitted/ });
+});
+
+test.serial('a policy that goes lets its user go, guard included', async (t) => {
+  await world().policy('billing.yaml', 'service: billing\nmatch: { user: billing }\n');
+  await until('governed', async () => !(await passes(world(), ['billing', 'udp', '91.200.1.1', 443])));
+  await world().policy('billing.yaml', null);
+  await until('free', () => passes(world(), ['billing', 'udp', '91.200.1.1', 443]));
+  await until('free also by TCP', () => passes(world(), ['billing', 'tcp', '91.200.1.1', 443]));
+  t.pass();
+});
+
+test.serial('the bit is gone before anybody else sees it', async (t) => {
+  await world().nft('table inet spy {\nchain post {\ntype filter hook postrouting priority 0; policy accept;\nmeta mark & 0x20000000 != 0 counter\n}\nchain input {\ntype filter hook input priority 0; policy accept;\nmeta mark & 0x20000000 != 0 counter\n}\n}');
+  t.true(await passes(world(), ['webapp', 'tcp', '45.64.7.1', 443]));
+  const listing = await world().nft('list table inet spy');
+  t.regex(listing, /counter packets 0 bytes 0[^]*counter packets 0 bytes 0/);
+  await world().nft('delete table inet spy');
+});
+
+test.serial('unload opens, and takes the guard along', async (t) => {
+  t.is((await world().ctl(['unload'])).exitCode, 0);
+  t.true(await passes(world(), ['webapp', 'udp', '91.200.1.1', 443]));
+  t.notRegex(await world().nft('list tables'), /netwall/);
+  await world().ctl(['reload']);
+  await until('the wall stands', intact);
+  await until('the guard as well', async () => (await world().status()).guard.state === 'held');
+});
