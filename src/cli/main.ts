@@ -1,8 +1,9 @@
 /** netwallctl: asks the daemon, or checks files without one. */
 import { Command, CommanderError } from 'commander';
-import { type DiffReport, EXIT, type ExplainReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
-import { ask, ControlError } from '../control/client.ts';
+import { type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
+import { ask, ControlError, follow } from '../control/client.ts';
 import { HostError } from '../host/host-error.ts';
+import { driftText, eventText } from './drift.ts';
 import { painter } from './output.ts';
 import { statusText } from './status.ts';
 
@@ -58,6 +59,29 @@ command('diff', 'what differs between files and kernel; exit 3').action(async ()
   print(report, () => (report.differences.length === 0 ? 'no differences' : report.differences.join('\n')));
   if (report.differences.length > 0) exitCode = EXIT.differences;
 });
+
+command('drift', 'what differed from the policies, and what still does; exit 3 when any is open')
+  .option('-f, --follow', 'go on with what comes')
+  .action(async ({ follow: followed = false }: { readonly follow?: boolean }) => {
+    const report = await get<DriftReport>('/v1/drift');
+    print(report, () => driftText(report, paint));
+    if (report.open.length > 0) exitCode = EXIT.differences;
+    if (followed) await events(new URLSearchParams({ recent: '0', type: 'drift' }));
+  });
+
+/** Prints events as they come. */
+const events = (query: URLSearchParams) =>
+  follow(global().socket, `/v1/events?${query.toString()}`, (value) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
+    const event = value as EventReport;
+    print(event, () => eventText(event, paint));
+  });
+
+command('events', 'what happened of late')
+  .option('-f, --follow', 'go on with what comes')
+  .action(async ({ follow: followed = false }: { readonly follow?: boolean }) => {
+    await events(new URLSearchParams(followed ? {} : { follow: '0' }));
+  });
 
 command('reload', 're-read everything now; returns when it is enforced').action(async () => {
   const report = await post<ReloadReport>('/v1/reload');

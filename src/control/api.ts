@@ -75,6 +75,12 @@ export type ResolveReport = {
 };
 export type ReloadReport = { readonly generation: number; readonly state: StatusReport['state']; readonly problems: readonly string[] };
 export type DiffReport = { readonly differences: readonly string[] };
+/** A line of the stream of events: what is beside `time` and `type` depends on the latter. */
+export type EventReport = {
+  readonly time: string;
+  readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block';
+  readonly [key: string]: unknown;
+};
 export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };
 export type ErrorReport = { readonly error: string };
 

@@ -1,5 +1,6 @@
 /** The other end of the control socket. */
 import { request } from 'node:http';
+import { createInterface } from 'node:readline';
 import type { ErrorReport } from './api.ts';
 
 /** The daemon could not be asked, or said no. `reason` decides the exit code. */
@@ -20,6 +21,21 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException): ControlE
     return new ControlError('not permitted', `no permission to use ${socketPath}: be root, or in group netwall to read`);
   }
   return new ControlError('not reachable', `netwalld does not answer on ${socketPath} (${error.code ?? error.message}): systemctl start netwalld`);
+}
+
+/** Hands over each line of an answer that may have no end. Throws ControlError. */
+export function follow(socketPath: string, path: string, line: (value: unknown) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const question = request({ socketPath, path, method: 'GET', agent: false }, (response) => {
+      if (response.statusCode !== 200) return reject(new ControlError('failed', `netwalld says ${response.statusCode}: is it of an older version?`));
+      const lines = createInterface({ input: response });
+      lines.on('line', (text) => line(JSON.parse(text)));
+      lines.on('close', resolve);
+      response.on('error', () => resolve());
+    });
+    question.on('error', (error) => reject(unreachable(socketPath, error)));
+    question.end();
+  });
 }
 
 /** One question, one answer. Throws ControlError. */

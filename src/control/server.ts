@@ -12,7 +12,12 @@ import type { ErrorReport } from './api.ts';
 export type Answer = { readonly status: number; readonly body: unknown };
 export type Route = (query: URLSearchParams) => Promise<Answer> | Answer;
 
+/** Writes lines until the returned function is called; null: that was all. */
+export type Stream = (query: URLSearchParams, line: (value: unknown) => void) => (() => void) | null;
+
 export type Routes = {
+  /** NDJSON, for those who may read. */
+  readonly streams: Readonly<Record<string, Stream>>;
   readonly get: Readonly<Record<string, Route>>;
   readonly post: Readonly<Record<string, Route>>;
 };
@@ -41,6 +46,20 @@ async function respond(routes: Routes, request: IncomingMessage, shared: boolean
   }
 }
 
+/** A reader that does not read is let go: its lines would pile up here. */
+const MOST_UNSENT = 1024 * 1024;
+
+function stream(route: Stream, query: URLSearchParams, response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.flushHeaders();
+  const stop = route(query, (value) => {
+    if (response.writableLength > MOST_UNSENT) response.destroy();
+    else response.write(`${JSON.stringify(value)}\n`);
+  });
+  if (stop === null) response.end();
+  else response.on('close', stop);
+}
+
 function write(response: ServerResponse, { status, body }: Answer): void {
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
@@ -51,6 +70,10 @@ function write(response: ServerResponse, { status, body }: Answer): void {
 export async function serveControl(path: string, group: number | null, routes: Routes): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume(); // no request has a body
+    const target = `http://netwall${request.url ?? ''}`;
+    const { pathname, searchParams } = URL.canParse(target) ? new URL(target) : { pathname: '', searchParams: new URLSearchParams() };
+    const endless = request.method === 'GET' && Object.hasOwn(routes.streams, pathname) ? routes.streams[pathname] : undefined;
+    if (endless !== undefined) return stream(endless, searchParams, response);
     respond(routes, request, group !== null).then(
       (answer) => write(response, answer),
       (error: unknown) => {

@@ -1,16 +1,18 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
 import type { Address } from '../net/address.ts';
-import type { DiffReport, DriftReport, ReloadReport, ResolveReport } from '../control/api.ts';
+import type { DiffReport, DriftReport, EventReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
+import type { Events } from './events.ts';
 import { statusReport, type StatusSources } from './report.ts';
 
 export type RouteOptions = {
   readonly status: StatusSources;
+  readonly events: Events;
   readonly addressesOf: (domain: string) => readonly Address[];
   readonly uidOf: (name: string) => Promise<number | null>;
   /** Asks for a name now, whatever is known of it. */
@@ -25,7 +27,7 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, addressesOf, uidOf, resolve }: RouteOptions): Routes {
+export function controlRoutes({ status, events, addressesOf, uidOf, resolve }: RouteOptions): Routes {
   const { reconciler, enforcer, drift } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
@@ -43,6 +45,16 @@ export function controlRoutes({ status, addressesOf, uidOf, resolve }: RouteOpti
         const uid = named ? null : await uidOf(question.who);
         const answer = explain(question, confinements, addressesOf, uid);
         return answer.ok ? ok(answer.report) : { status: 400, body: { error: answer.error } };
+      },
+    },
+    streams: {
+      '/v1/events': (query, line) => {
+        const type = query.get('type') ?? '';
+        const wanted = (event: EventReport) => event.type.startsWith(type);
+        const recent = Number(query.get('recent') ?? Number.POSITIVE_INFINITY);
+        const past = events.recent.filter(wanted);
+        for (const event of past.slice(Math.max(0, past.length - recent))) line(event);
+        return query.get('follow') === '0' ? null : events.listen((event) => wanted(event) && line(event));
       },
     },
     post: {

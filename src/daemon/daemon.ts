@@ -36,9 +36,11 @@ import type { Table } from '../ruleset/skeleton.ts';
 import { controlRoutes } from './control-routes.ts';
 import { DnsFilter } from './dns-filter.ts';
 import { DriftLog, driftSchema } from './drift.ts';
+import { Events } from './events.ts';
 import { Enforcer } from './enforcer.ts';
 import { Guard } from './guard.ts';
 import { nameFindings } from './report.ts';
+import { Surroundings } from './surroundings.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -143,7 +145,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     throw new HostError('runtime directory', `${config.runtimeDir}: ${messageOf(error)}`, { cause: error });
   }
   const state = await openStateFiles(config.stateDir);
-  const drift = new DriftLog();
+  const events = new Events();
+  const drift = new DriftLog((change, of) => events.add(`drift-${change}`, { drift: { ...of } }));
   drift.restore((await readState(state, 'history', z.array(driftSchema), log)) ?? []);
   const good = new Map(((await readState(state, 'last-good', goodVersions, log)) ?? []).map((version: GoodVersion) => [version.name, version]));
 
@@ -231,6 +234,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     nameservers: () => nameservers.addresses,
     enforcer,
     drift,
+    events,
     good,
     saveGood: (versions) => state.write('last-good', [...versions.values()]),
     onChange: () => {
@@ -241,12 +245,16 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       if (ready || running.state !== 'enforcing') return;
       ready = true;
       setTimeout(collectGarbage, SETTLED_MILLISECONDS).unref();
-      stops.push(watchNft({ nft: config.nft, table: config.table, log, owns: (pid) => nft.owns(pid), onChange: (change) => running.changedByOther(change) }));
+      stops.push(watchNft({ nft: config.nft, table: config.table, log, owns: (pid) => nft.owns(pid), onChange: (change) => running.changedByOther(change), onOther: () => surroundings.tablesChanged() }));
+      surroundings.start();
+      stops.push(() => surroundings.close());
       void notify(`READY=1\nSTATUS=Enforcing ${running.services.length} policies`);
     },
   }));
 
+  const surroundings = new Surroundings({ services: () => running.services, uidOf: (name) => accounts.find('user', name), nft, table, guard, drift, log });
   const routes = controlRoutes({
+    events,
     status: { reconciler: running, enforcer, guard, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
     addressesOf: (domain) => resolver.entry(domain).current,
     uidOf: (name) => accounts.find('user', name),

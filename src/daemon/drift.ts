@@ -26,11 +26,18 @@ export type Culprit = NonNullable<Drift['process']>;
 
 const HISTORY = 500;
 
+export type DriftChange = 'opened' | 'closed' | 'repaired';
+
 export class DriftLog {
-  #open = new Map<string, Drift>();
+  #open = new Map<string, { readonly source: string; readonly drift: Drift }>();
   #history: Drift[] = [];
   #next = 1;
   #repaired = 0;
+  readonly #onChange: (change: DriftChange, drift: Drift) => void;
+
+  constructor(onChange: (change: DriftChange, drift: Drift) => void = () => {}) {
+    this.#onChange = onChange;
+  }
 
   /** Takes up what an earlier run of the daemon remembered. */
   restore(history: readonly Drift[]): void {
@@ -39,7 +46,7 @@ export class DriftLog {
   }
 
   get open(): readonly Drift[] {
-    return [...this.#open.values()];
+    return [...this.#open.values()].map(({ drift }) => drift);
   }
 
   get history(): readonly Drift[] {
@@ -52,26 +59,28 @@ export class DriftLog {
   }
 
   /**
-   * Says what of a kind is wrong now. What is new is opened, what is no more is closed.
-   * Returns whether anything opened or closed.
+   * Says what of a kind is wrong now. What is new is opened, what is no more is closed; `source` tells observers of the same kind
+   * apart. Returns whether anything opened or closed.
    */
-  update(kind: DriftKind, findings: readonly Finding[], now: Date): boolean {
+  update(kind: DriftKind, findings: readonly Finding[], now: Date, source: string = kind): boolean {
     const present = new Set<string>();
     let changed = false;
     for (const { service, detail } of findings) {
-      const key = `${kind} ${service ?? ''} ${detail}`;
+      const key = `${source} ${service ?? ''} ${detail}`;
       present.add(key);
       const open = this.#open.get(key);
       if (open !== undefined) {
-        open.lastSeen = now.toISOString();
+        open.drift.lastSeen = now.toISOString();
         continue;
       }
       changed = true;
       const at = now.toISOString();
-      this.#open.set(key, { id: `${this.#next++}`, kind, service, detail, process: null, firstSeen: at, lastSeen: at, count: 1, repaired: false, openMilliseconds: null });
+      const drift: Drift = { id: `${this.#next++}`, kind, service, detail, process: null, firstSeen: at, lastSeen: at, count: 1, repaired: false, openMilliseconds: null };
+      this.#open.set(key, { source, drift });
+      this.#onChange('opened', drift);
     }
-    for (const [key, drift] of this.#open) {
-      if (drift.kind !== kind || present.has(key)) continue;
+    for (const [key, { source: observer, drift }] of this.#open) {
+      if (observer !== source || present.has(key)) continue;
       this.#open.delete(key);
       this.#close(drift, now.getTime() - Date.parse(drift.firstSeen));
       changed = true;
@@ -85,15 +94,26 @@ export class DriftLog {
     this.#repaired += 1;
     if (last?.kind === kind && last.detail === finding.detail && last.service === finding.service && last.process?.name === process?.name) {
       Object.assign(last, { count: last.count + 1, lastSeen: now.toISOString(), openMilliseconds, process });
+      this.#onChange('repaired', last);
       return;
     }
     const at = now.toISOString();
-    this.#remember({ id: `${this.#next++}`, kind, ...finding, process, firstSeen: at, lastSeen: at, count: 1, repaired: true, openMilliseconds });
+    const drift: Drift = { id: `${this.#next++}`, kind, ...finding, process, firstSeen: at, lastSeen: at, count: 1, repaired: true, openMilliseconds };
+    this.#remember(drift);
+    this.#onChange('repaired', drift);
+  }
+
+  /** Something to be known that nobody needs to put right. */
+  note(kind: DriftKind, finding: Finding, now: Date): void {
+    const at = now.toISOString();
+    this.#remember({ id: `${this.#next++}`, kind, ...finding, process: null, firstSeen: at, lastSeen: at, count: 1, repaired: true, openMilliseconds: 0 });
   }
 
   #close(drift: Drift, openMilliseconds: number): void {
     this.#repaired += 1;
-    this.#remember({ ...drift, repaired: true, openMilliseconds });
+    const closed: Drift = { ...drift, repaired: true, openMilliseconds };
+    this.#remember(closed);
+    this.#onChange('closed', closed);
   }
 
   #remember(drift: Drift): void {

@@ -52,10 +52,10 @@ function groupByPrincipal(elements: readonly Element[]): Map<string, Held> {
 }
 
 function governedBy(principals: Iterable<string>): Governed {
-  const governed = { users: new Set<number>(), groups: new Set<number>() };
+  const governed = { users: new Set<string>(), groups: new Set<string>() };
   for (const principal of principals) {
-    const [kind, id] = principal.split(' ');
-    governed[kind === 'group' ? 'groups' : 'users'].add(Number(id));
+    const [kind, id = ''] = principal.split(' ');
+    governed[kind === 'group' ? 'groups' : 'users'].add(id);
   }
   return governed;
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HostError } from '../host/host-error.ts';
 import { NftChild } from '../host/nft-child.ts';
-import { type Governed, guardChanges, guardName, guardText } from '../ruleset/guard.ts';
+import { type Governed, type GuardContent, guardChanges, guardName, guardText, type Inbound } from '../ruleset/guard.ts';
 import type { Table } from '../ruleset/skeleton.ts';
 import { Lane } from './lane.ts';
+import { NO_INBOUND } from './listeners.ts';
 
 export type GuardOptions = { readonly nft: string; readonly table: Table; readonly runtimeDir: string; readonly log: Logger };
 
@@ -14,20 +15,20 @@ export type GuardState = { readonly state: 'held' | 'off' | 'failed'; readonly m
 
 const TIMEOUT = 10_000;
 const RETRY_MILLISECONDS = 5000;
-const NOBODY: Governed = { users: new Set(), groups: new Set() };
+const NOBODY: GuardContent = { users: new Set(), groups: new Set(), ...NO_INBOUND };
 
 const isNobody = ({ users, groups }: Governed) => users.size === 0 && groups.size === 0;
-/** Who is in both. */
-const both = (a: ReadonlySet<number>, b: ReadonlySet<number>) => new Set([...a].filter((id) => b.has(id)));
-const among = (a: Governed, b: Governed): Governed => ({ users: both(a.users, b.users), groups: both(a.groups, b.groups) });
+/** Of `a` those who are in `b` as well. */
+const both = (a: ReadonlySet<string>, b: ReadonlySet<string>) => new Set([...a].filter((id) => b.has(id)));
+const among = (a: GuardContent, b: Governed): GuardContent => ({ ...a, users: both(a.users, b.users), groups: both(a.groups, b.groups) });
 
 export class Guard {
   readonly #options: GuardOptions;
   readonly #holder: NftChild;
   readonly #lane = new Lane();
   /** What the kernel has; null: no table. */
-  #held: Governed | null = null;
-  #wanted: Governed = NOBODY;
+  #held: GuardContent | null = null;
+  #wanted = NOBODY;
   #fault: string | null = null;
   #retry: NodeJS.Timeout | null = null;
   #closed = false;
@@ -59,8 +60,14 @@ export class Guard {
   /** These are governed as well: whatever the table does not judge of theirs is dropped. Nobody is let go by this. */
   hold(governed: Governed): void {
     const before = this.#wanted;
-    this.#wanted = { users: new Set([...before.users, ...governed.users]), groups: new Set([...before.groups, ...governed.groups]) };
+    this.#wanted = { ...before, users: new Set([...before.users, ...governed.users]), groups: new Set([...before.groups, ...governed.groups]) };
     if (guardChanges(this.#options.table, this.#held ?? NOBODY, this.#wanted) !== '') void this.#bring();
+  }
+
+  /** Which datagrams are not to reach sockets of governed users. */
+  listening(inbound: Inbound): void {
+    this.#wanted = { ...this.#wanted, ...inbound };
+    if (this.#held !== null && guardChanges(this.#options.table, this.#held, this.#wanted) !== '') void this.#bring();
   }
 
   /** The wall is taken down on purpose. */

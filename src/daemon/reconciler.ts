@@ -16,6 +16,7 @@ import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
 import type { Culprit, DriftLog } from './drift.ts';
 import type { ForeignChange } from '../host/nft-monitor.ts';
+import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
 import { Identities } from './identities.ts';
 
@@ -49,6 +50,7 @@ export type ReconcilerOptions = {
   readonly nameservers: () => readonly Address[];
   readonly enforcer: Enforcer;
   readonly drift: DriftLog;
+  readonly events: Events;
   readonly good: ReadonlyMap<string, GoodVersion>;
   /** Keeps the last good versions; throws HostError. */
   readonly saveGood: (good: ReadonlyMap<string, GoodVersion>) => Promise<void>;
@@ -96,6 +98,7 @@ export class Reconciler {
   #unloaded = false;
   /** What somebody else did to the table since the last run. */
   #foreign: { readonly process: Culprit | null; readonly gone: boolean; readonly since: number } | null = null;
+  #masked: ReadonlySet<string> = new Set();
   #repairs: number[] = [];
   #failures = 0;
 
@@ -191,6 +194,7 @@ export class Reconciler {
     this.#doubt = true;
     this.#failures += 1;
     this.#state = 'degraded';
+    if (this.#fault !== error.message) this.#options.events.add('degraded', { message: error.message });
     this.#fault = error.message;
     const wait = Math.min(RETRY_MILLISECONDS.first * 2 ** (this.#failures - 1), RETRY_MILLISECONDS.most);
     this.#options.log.error({ err: error.message, retryInMilliseconds: wait }, 'cannot enforce; what is in the kernel stays');
@@ -201,6 +205,7 @@ export class Reconciler {
     const { drift, names } = this.#options;
     const told = causes.has('start') || causes.has('reload');
     this.#scan = this.#options.files.scan({ full: told || causes.has('interval'), settle: !told });
+    this.#noteMasks();
     if (this.#scan.unsettled) setTimeout(() => this.trigger('files'), SETTLE_MILLISECONDS + 10).unref();
     await this.#readPolicies(told || causes.has('accounts') || causes.has('interval'));
     const before = this.#services;
@@ -250,6 +255,13 @@ export class Reconciler {
       this.#desired.forget(new Set(changed));
       this.trigger('names');
     }, SWEEP_MILLISECONDS).unref();
+  }
+
+  /** To mask a file is a habit, not a fault; that one is masked is written down once. */
+  #noteMasks(): void {
+    const masked = new Set(this.#scan.masked);
+    for (const path of masked) if (!this.#masked.has(path)) this.#options.drift.note('file', { service: null, detail: `${path} is masked by a file of the same name` }, new Date());
+    this.#masked = masked;
   }
 
   /** Which version of each file is in force, with the accounts that its names stand for. */
@@ -329,7 +341,10 @@ export class Reconciler {
       milliseconds,
       ...(deviations.length > 0 ? { repaired: deviations } : {}),
     };
-    if (applied.transactions > 0 || causes.has('start')) log.info(what, 'enforced');
+    if (applied.transactions > 0 || causes.has('start')) {
+      log.info(what, 'enforced');
+      this.#options.events.add('enforced', what);
+    }
     else log.debug(what, 'nothing to change');
   }
 

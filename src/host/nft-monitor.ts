@@ -21,6 +21,8 @@ export type MonitorOptions = {
   readonly owns: (pid: number) => boolean;
   /** Somebody else has changed our table. */
   readonly onChange: (change: ForeignChange) => void;
+  /** Somebody has changed the chains or rules of another table, or may have. */
+  readonly onOther: () => void;
   readonly log: Logger;
 };
 
@@ -33,8 +35,9 @@ const RESTART_MILLISECONDS = { once: 10, first: 200, most: 30_000 };
 const HEALTHY_MILLISECONDS = 10_000;
 
 /** Starts watching; returns how to stop. */
-export function watchNft({ nft, table, owns, onChange, log }: MonitorOptions): () => void {
+export function watchNft({ nft, table, owns, onChange, onOther, log }: MonitorOptions): () => void {
   const ours = new RegExp(` inet ${table}(?: |$)`);
+  const structure = /^(?:add|delete|insert|replace) (?:table|chain|rule) /;
   const removal = new RegExp(`^delete table inet ${table}(?: |$)`);
   let stopped = false;
   let failures = 0;
@@ -49,7 +52,9 @@ export function watchNft({ nft, table, owns, onChange, log }: MonitorOptions): (
     let [touched, gone] = [false, false];
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('#')) {
-        touched ||= ours.test(line);
+        const mine = ours.test(line);
+        touched ||= mine;
+        if (!mine && structure.test(line)) onOther();
         gone ||= removal.test(line);
         return;
       }
@@ -59,6 +64,7 @@ export function watchNft({ nft, table, owns, onChange, log }: MonitorOptions): (
       [touched, gone] = [false, false];
     });
     onChange({ process: null, gone: false });
+    onOther();
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said = text.slice(0, 300).trim()));
     void child.then(({ exitCode }) => {

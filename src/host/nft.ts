@@ -21,6 +21,8 @@ export type Nft = {
   /** The whole table, or one of its sets or maps, as `nft -n -j` lists it; null when it does not exist. */
   listTable(): Promise<unknown>;
   listSet(kind: 'set' | 'map', name: string): Promise<unknown>;
+  /** Every table, without elements. */
+  listRuleset(): Promise<unknown>;
   /** The long-lived child, while there is one. */
   readonly pid: number | null;
   /** Whether changes by this process are our own. */
@@ -113,6 +115,7 @@ export function openNft({ nft, table, runtimeDir }: NftOptions): Nft {
     listSkeleton: () => listSkeleton(nft, table),
     listTable: () => list('nft list', ['-n', '-j', 'list', 'table', 'inet', table]),
     listSet: (kind, name) => list('nft list', ['-n', '-j', 'list', kind, 'inet', table, name]),
+    listRuleset: () => list('nft list', ['-t', '-j', 'list', 'ruleset']),
     close: () => child.stop(),
   };
 }

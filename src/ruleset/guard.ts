@@ -1,48 +1,81 @@
 /**
- * The guard: a small table of its own, behind the first on the same hook, that drops what is sent by a governed principal and was not
- * judged. A process that lives as long as the daemon owns it (table flag `owner`), so `nft flush ruleset` passes it by and nobody
- * else can change it: while the first table is gone, or a foreign rule lets packets past it, nothing gets out. It goes with
- * its owner, and what then stands is the first table. Pure.
+ * The guard: a small table of its own that a process which lives as long as the daemon owns (table flag `owner`), so `nft flush ruleset`
+ * passes it by and nobody else can change it. It goes with its owner, and what then stands is the first table. Pure.
+ *
+ * Outbound, behind the first table on the same hook, it drops what a governed principal sends and the first table did not judge: while that is
+ * gone, or a foreign rule lets packets past it, nothing gets out. Inbound it drops datagrams to UDP sockets of governed users whose
+ * ingress does not allow them; there the kernel does not say whose a packet is, so the sockets are named by port.
  */
 import { GUARD_PRIORITY, OWN_SOCKETS, type Table } from './skeleton.ts';
 
-/** Numeric ids. */
-export type Governed = { readonly users: ReadonlySet<number>; readonly groups: ReadonlySet<number> };
+const SETS = {
+  users: 'typeof meta skuid',
+  groups: 'typeof meta skgid',
+  /** Sockets bound to every address, by port; to one, by address and port. */
+  ports: 'typeof udp dport',
+  sockets4: 'typeof ip daddr . udp dport',
+  sockets6: 'typeof ip6 daddr . udp dport',
+  /** Who may send to such a port all the same. */
+  admitted4: 'typeof udp dport . ip saddr\n\t\tflags interval',
+  admitted6: 'typeof udp dport . ip6 saddr\n\t\tflags interval',
+} as const;
+type SetName = keyof typeof SETS;
 
-const SETS = ['users', 'groups'] as const;
+/** Keys as nft writes them. */
+export type Governed = { readonly [name in 'users' | 'groups']: ReadonlySet<string> };
+export type Inbound = { readonly [name in Exclude<SetName, 'users' | 'groups'>]: ReadonlySet<string> };
+export type GuardContent = Governed & Inbound;
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a constant
+const NAMES = Object.keys(SETS) as SetName[];
 
 export const guardName = (table: Table) => `${table.name}_guard`;
 
-const elements = (verb: 'add' | 'delete', name: string, set: string, ids: readonly number[]) => (ids.length === 0 ? [] : [`${verb} element inet ${name} ${set} { ${ids.join(', ')} }`]);
+/** In an interval set nft 1.0.6 finds a key without a range only if one part is written as a range. */
+const deleted = (set: SetName, key: string) => (set.startsWith('admitted') ? key.replace(/^\d+/, '$&-$&') : key);
+
+const elements = (verb: 'add' | 'delete', name: string, set: SetName, keys: readonly string[]) =>
+  keys.length === 0 ? [] : [`${verb} element inet ${name} ${set} { ${keys.map((key) => (verb === 'delete' ? deleted(set, key) : key)).join(', ')} }`];
+
+const block = (name: string, lines: readonly string[]) => `\t${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}`;
 
 /** From nothing. `mark`: the bit that says that the first table has judged a packet. */
-export function guardText(table: Table, mark: number, governed: Governed): string {
+export function guardText(table: Table, mark: number, content: GuardContent): string {
   const name = guardName(table);
   const lines = [
     `table inet ${name} {`,
     '\tflags owner',
-    '\tset users {\n\t\ttypeof meta skuid\n\t}',
-    '\tset groups {\n\t\ttypeof meta skgid\n\t}',
-    '\tchain output {',
-    `\t\ttype filter hook output priority filter + ${GUARD_PRIORITY}; policy accept;`,
-    `\t\tmeta mark & 0x${mark.toString(16)} != 0x0 accept`,
-    `\t\t${OWN_SOCKETS}`,
-    // silent: it lasts for milliseconds, and a drop only delays what is allowed
-    '\t\tmeta skuid @users counter drop',
-    '\t\tmeta skgid @groups counter drop',
-    '\t}',
+    ...NAMES.map((set) => block(`set ${set}`, [SETS[set]])),
+    block('chain output', [
+      `type filter hook output priority filter + ${GUARD_PRIORITY}; policy accept;`,
+      `meta mark & 0x${mark.toString(16)} != 0x0 accept`,
+      OWN_SOCKETS,
+      // silent: it lasts for milliseconds, and a drop only delays what is allowed
+      'meta skuid @users counter drop',
+      'meta skgid @groups counter drop',
+    ]),
+    block('chain input', [
+      `type filter hook input priority filter + ${GUARD_PRIORITY}; policy accept;`,
+      // answers to what the service itself has sent are judged on their way out
+      'meta l4proto != udp accept',
+      'ct direction original udp dport . ip saddr @admitted4 accept',
+      'ct direction original udp dport . ip6 saddr @admitted6 accept',
+      'ct direction original udp dport @ports counter drop',
+      'ct direction original ip daddr . udp dport @sockets4 counter drop',
+      'ct direction original ip6 daddr . udp dport @sockets6 counter drop',
+    ]),
     '}',
-    ...SETS.flatMap((set) => elements('add', name, set, [...governed[set]])),
+    ...NAMES.flatMap((set) => elements('add', name, set, [...content[set]])),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 /** From one state to the next; empty: nothing to do. */
-export function guardChanges(table: Table, before: Governed, after: Governed): string {
+export function guardChanges(table: Table, before: GuardContent, after: GuardContent): string {
   const name = guardName(table);
-  const lines = SETS.flatMap((set) => [
-    ...elements('delete', name, set, [...before[set]].filter((id) => !after[set].has(id))),
-    ...elements('add', name, set, [...after[set]].filter((id) => !before[set].has(id))),
+  const lines = NAMES.flatMap((set) => [
+    ...elements('delete', name, set, [...before[set]].filter((key) => !after[set].has(key))),
+    ...elements('add', name, set, [...after[set]].filter((key) => !before[set].has(key))),
   ]);
   return lines.map((line) => `${line}\n`).join('');
 }

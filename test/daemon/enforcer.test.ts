@@ -50,6 +50,7 @@ function fakeNft() {
       };
     },
     listSet: async () => ({ nftables: [] }),
+    listRuleset: async () => ({ nftables: [] }),
     close() {},
   };
   return {

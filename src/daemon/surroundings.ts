@@ -1,0 +1,123 @@
+/**
+ * Watches what the policies rely on and the table does not show: listening sockets, the users that systemd runs units as, other tables on the same hooks.
+ * Reports it as drift, and tells the guard which datagrams are not to come in.
+ */
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { HostError } from '../host/host-error.ts';
+import type { Nft } from '../host/nft.ts';
+import { type Listener, listeningSockets } from '../host/sockets.ts';
+import { unitAccounts } from '../host/units.ts';
+import { formatAddress } from '../net/address.ts';
+import { shadows } from '../ruleset/shadow.ts';
+import type { Table } from '../ruleset/skeleton.ts';
+import type { ServiceState } from './desired.ts';
+import type { DriftLog } from './drift.ts';
+import type { Guard } from './guard.ts';
+import { judgeListeners } from './listeners.ts';
+import { unitFindings } from './units.ts';
+
+export type SurroundingsOptions = {
+  readonly services: () => readonly ServiceState[];
+  readonly uidOf: (name: string) => Promise<number | null>;
+  readonly nft: Nft;
+  readonly table: Table;
+  readonly guard: Guard;
+  readonly drift: DriftLog;
+  readonly log: Logger;
+};
+
+const LISTENERS_MILLISECONDS = 1000;
+/** A host with many connections has long tables: looking may not take more of a core than this. */
+const LISTENERS_SHARE = 1 / 100;
+const UNITS_MILLISECONDS = 60_000;
+/** Changes to tables come in bursts. */
+const SHADOW_MILLISECONDS = 300;
+
+const idOf = ({ protocol, address, port, uid }: Listener) => `${protocol} ${address === null ? '*' : formatAddress(address)} ${port} ${uid}`;
+
+function ephemeralPorts(): { first: number; last: number } {
+  try {
+    const [first = 32_768, last = 60_999] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/).map(Number);
+    return { first, last };
+  } catch {
+    return { first: 32_768, last: 60_999 };
+  }
+}
+
+export class Surroundings {
+  readonly #options: SurroundingsOptions;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #closed = false;
+  /** Of the look before: what is gone again within a second is not worth a transaction. */
+  #before = new Set<string>();
+  #last: readonly unknown[] = [];
+  #shadowTimer: NodeJS.Timeout | null = null;
+
+  constructor(options: SurroundingsOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#listeners();
+    void this.#units();
+    this.tablesChanged();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  #again(milliseconds: number, task: () => void): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#closed) task();
+    }, milliseconds).unref();
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  #listeners(): void {
+    const started = performance.now();
+    const services = this.#options.services();
+    const governed = new Set(services.flatMap(({ confinement: { kind, ids } }) => (kind === 'user' ? ids : [])));
+    const now = governed.size === 0 ? [] : listeningSockets().filter(({ uid }) => governed.has(uid));
+    const stable = now.filter((listener) => this.#before.has(idOf(listener)));
+    this.#before = new Set(now.map(idOf));
+    const seen = [services, stable.map(idOf).join()];
+    if (seen.some((value, index) => value !== this.#last[index])) {
+      this.#last = seen;
+      const { findings, inbound } = judgeListeners(services.map(({ confinement }) => confinement), stable, ephemeralPorts());
+      this.#options.drift.update('listener', findings, new Date());
+      this.#options.guard.listening(inbound);
+    }
+    this.#again(Math.max(LISTENERS_MILLISECONDS, (performance.now() - started) / LISTENERS_SHARE), () => this.#listeners());
+  }
+
+  async #units(): Promise<void> {
+    const services = this.#options.services();
+    const accounts = await unitAccounts(services.flatMap(({ entry }) => (entry.kind === 'user' ? [entry.service] : [])));
+    this.#options.drift.update('identity', await unitFindings(services, accounts, this.#options.uidOf), new Date(), 'units');
+    this.#again(UNITS_MILLISECONDS, () => void this.#units());
+  }
+
+  /** Some other table is not what it was. */
+  tablesChanged(): void {
+    if (this.#shadowTimer !== null) return;
+    this.#shadowTimer = this.#again(SHADOW_MILLISECONDS, () => {
+      this.#shadowTimer = null;
+      void this.#shadows();
+    });
+  }
+
+  async #shadows(): Promise<void> {
+    const { nft, table, drift, log } = this.#options;
+    try {
+      drift.update('shadow', shadows(await nft.listRuleset(), table).map((detail) => ({ service: null, detail })), new Date());
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      log.debug({ err: error.message }, 'other tables cannot be listed');
+    }
+  }
+}
