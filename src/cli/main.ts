@@ -112,12 +112,31 @@ command('resolve <name>', 'look a name up now, whatever is known of it').action(
   if (report.addresses.length === 0) exitCode = EXIT.error;
 });
 
+command('try [paths...]', 'apply policy files for a while; rolled back unless confirmed (exit 8)')
+  .option('--timeout <duration>', 'how long', '60s')
+  .option('--confirm', 'keep what is being tried: install it')
+  .option('--cancel', 'roll back what is being tried now')
+  .action(async (paths: string[], options: { readonly timeout: string; readonly confirm?: boolean; readonly cancel?: boolean }) => {
+    const { tryCommand } = await import('./try.ts');
+    exitCode = await tryCommand(global().socket, paths, options, { json: global().json === true, say, complain });
+  });
+
+command('block <service>', 'shut a service at once: nothing out, nothing in, until unblock').action(async (service: string) => {
+  const report = await post(`/v1/block?${new URLSearchParams({ service }).toString()}`);
+  print(report, () => `${service} is blocked; end it with: netwallctl unblock ${service}`);
+});
+
+command('unblock <service>', 'its policy counts again').action(async (service: string) => {
+  const report = await post(`/v1/unblock?${new URLSearchParams({ service }).toString()}`);
+  print(report, () => `${service} is no longer blocked`);
+});
+
 command('unload', 'remove the wall: nothing is confined until reload or the next start').action(async () => {
   const report = await post('/v1/unload');
   print(report, () => 'unloaded: nothing is confined any more');
 });
 
-const CONTROL_EXITS = { 'not reachable': EXIT.notReachable, 'not permitted': EXIT.notPermitted, failed: EXIT.error, invalid: EXIT.usage } as const;
+const CONTROL_EXITS = { 'not reachable': EXIT.notReachable, 'not permitted': EXIT.notPermitted, failed: EXIT.error, invalid: EXIT.usage, 'invalid policy': EXIT.invalidPolicy } as const;
 
 try {
   if (process.argv.length <= 2) {

@@ -66,6 +66,7 @@ export function statusText(status: StatusReport, one: string | null, paint: Pain
   ];
   if (status.message !== null) lines.push(paint('red', status.message));
   if (status.guard.state === 'failed') lines.push(paint('yellow', `no guard: ${status.guard.message ?? ''}`));
+  if (status.trial !== null) lines.push(paint('yellow', `on trial until ${new Date(status.trial.until).toLocaleString('sv-SE')}: ${status.trial.files.join(', ')}`));
   lines.push('', overview(services, paint));
   for (const service of services) {
     if (one === null && service.message === null) continue;

@@ -49,6 +49,8 @@ export type StatusReport = {
   /** Why it is degraded. */
   readonly message: string | null;
   readonly generation: number;
+  /** Policies that are in force for a while without being installed. */
+  readonly trial: TrialReport | null;
   /** Whether what the table does not judge is dropped, so that nothing gets out while somebody else removes the table. */
   readonly guard: { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
   readonly services: readonly ServiceReport[];
@@ -81,8 +83,9 @@ export type EventReport = {
   readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block';
   readonly [key: string]: unknown;
 };
+export type TrialReport = { readonly files: readonly string[]; readonly until: string };
 export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };
-export type ErrorReport = { readonly error: string };
+export type ErrorReport = { readonly error: string; readonly problems?: readonly string[] };
 
 /** Exit codes of netwalld and netwallctl. */
 export const EXIT = {

@@ -5,7 +5,7 @@ import type { ErrorReport } from './api.ts';
 
 /** The daemon could not be asked, or said no. `reason` decides the exit code. */
 export class ControlError extends Error {
-  readonly reason: 'not reachable' | 'not permitted' | 'failed' | 'invalid';
+  readonly reason: 'not reachable' | 'not permitted' | 'failed' | 'invalid' | 'invalid policy';
 
   constructor(reason: ControlError['reason'], message: string) {
     super(message);
@@ -23,17 +23,18 @@ function unreachable(socketPath: string, error: NodeJS.ErrnoException): ControlE
   return new ControlError('not reachable', `netwalld does not answer on ${socketPath} (${error.code ?? error.message}): systemctl start netwalld`);
 }
 
-/** Hands over each line of an answer that may have no end. Throws ControlError. */
-export function follow(socketPath: string, path: string, line: (value: unknown) => void): Promise<void> {
+/** Hands over each line of an answer that may have no end; `until` ends it. Throws ControlError. */
+export function follow(socketPath: string, path: string, line: (value: unknown) => void, until?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const question = request({ socketPath, path, method: 'GET', agent: false }, (response) => {
+    const question = request({ socketPath, path, method: 'GET', agent: false, ...(until === undefined ? {} : { signal: until }) }, (response) => {
       if (response.statusCode !== 200) return reject(new ControlError('failed', `netwalld says ${response.statusCode}: is it of an older version?`));
       const lines = createInterface({ input: response });
       lines.on('line', (text) => line(JSON.parse(text)));
       lines.on('close', resolve);
+      lines.on('error', () => resolve()); // it passes on those of its input
       response.on('error', () => resolve());
     });
-    question.on('error', (error) => reject(unreachable(socketPath, error)));
+    question.on('error', (error) => (until?.aborted === true ? resolve() : reject(unreachable(socketPath, error))));
     question.end();
   });
 }
@@ -51,8 +52,9 @@ export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string)
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
         if (status === 200) return resolve(JSON.parse(text) as T);
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
-        const { error } = JSON.parse(text) as ErrorReport;
-        return reject(new ControlError(status === 403 ? 'not permitted' : status === 400 ? 'invalid' : 'failed', error));
+        const { error, problems = [] } = JSON.parse(text) as ErrorReport;
+        const reason = status === 403 ? 'not permitted' : status === 400 ? 'invalid' : problems.length > 0 ? 'invalid policy' : 'failed';
+        return reject(new ControlError(reason, [error, ...problems].join('\n')));
       });
     });
     question.on('timeout', () => question.destroy(new Error(`no answer within ${TIMEOUT} ms`)));

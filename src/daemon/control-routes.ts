@@ -4,6 +4,7 @@ import type { Address } from '../net/address.ts';
 import type { DiffReport, DriftReport, EventReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
+import { parseDuration } from '../config/duration.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
@@ -17,8 +18,11 @@ export type RouteOptions = {
   readonly uidOf: (name: string) => Promise<number | null>;
   /** Asks for a name now, whatever is known of it. */
   readonly resolve: (name: string) => Promise<ResolveReport>;
+  /** Shuts a service, or lets it go; false: it was not shut. */
+  readonly block: (service: string, shut: boolean) => Promise<boolean>;
 };
 
+const NO_TRIAL = { status: 404, body: { error: 'nothing is being tried' } };
 const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
 
 /** A kernel that does not answer must not keep the daemon from saying so. */
@@ -27,8 +31,8 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, addressesOf, uidOf, resolve }: RouteOptions): Routes {
-  const { reconciler, enforcer, drift } = status;
+export function controlRoutes({ status, events, addressesOf, uidOf, resolve, block }: RouteOptions): Routes {
+  const { reconciler, enforcer, drift, trial } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
@@ -70,7 +74,26 @@ export function controlRoutes({ status, events, addressesOf, uidOf, resolve }: R
         if (!name.ok) return { status: 400, body: { error: name.fault } };
         return name.value.wildcard ? { status: 400, body: { error: 'a wildcard cannot be resolved' } } : ok(await resolve(name.value.name));
       },
+      '/v1/try': async (query) => {
+        const timeout = parseDuration(query.get('timeout') ?? '60s', { least: 1000, most: 24 * 3_600_000 });
+        if (!timeout.ok) return { status: 400, body: { error: timeout.fault } };
+        const started = await trial.start(query.getAll('path'), timeout.value);
+        return started.ok ? ok(started.value) : { status: 409, body: { error: started.error, problems: started.problems } };
+      },
+      '/v1/try/confirm': async () => ((await trial.confirm()) ? ok({ outcome: 'confirmed' }) : NO_TRIAL),
+      '/v1/try/cancel': async () => ((await trial.cancel('cancelled')) ? ok({ outcome: 'rolled back' }) : NO_TRIAL),
+      '/v1/block': async (query) => {
+        const service = query.get('service') ?? '';
+        if (!reconciler.services.some(({ entry }) => entry.service === service)) return { status: 404, body: { error: `no service "${service}"` } };
+        await block(service, true);
+        return ok({ service, generation: enforcer.generation });
+      },
+      '/v1/unblock': async (query) => {
+        const service = query.get('service') ?? '';
+        return (await block(service, false)) ? ok({ service, generation: enforcer.generation }) : { status: 404, body: { error: `"${service}" is not blocked` } };
+      },
       '/v1/unload': async () => {
+        await trial.cancel('the wall was unloaded');
         await reconciler.unload();
         return ok({ generation: enforcer.generation });
       },

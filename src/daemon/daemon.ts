@@ -41,6 +41,7 @@ import { Enforcer } from './enforcer.ts';
 import { Guard } from './guard.ts';
 import { nameFindings } from './report.ts';
 import { Surroundings } from './surroundings.ts';
+import { Trial } from './trial.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -150,6 +151,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   drift.restore((await readState(state, 'history', z.array(driftSchema), log)) ?? []);
   const good = new Map(((await readState(state, 'last-good', goodVersions, log)) ?? []).map((version: GoodVersion) => [version.name, version]));
 
+  const blocks = new Map(Object.entries((await readState(state, 'blocks', z.record(z.string(), z.string()), log)) ?? {}));
+
   const nameservers = new Nameservers();
   nameservers.read();
   const limits: BookLimits = { minTtl: config.dns.minTtl, maxTtl: config.dns.maxTtl, hold: config.dns.hold, maxStale: config.dns.maxStale };
@@ -194,6 +197,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
     if (reconciler === null || reconciler.state !== 'enforcing') return;
+    if (trial.report !== null) return; // a boot ends a trial
     const text = bootScript(table, reconciler.unloaded ? [] : reconciler.rulesets);
     try {
       await mkdir(dirname(config.bootFile), { recursive: true });
@@ -236,6 +240,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     drift,
     events,
     good,
+    tried: (installed) => trial.over(installed),
+    blocks: () => blocks,
     saveGood: (versions) => state.write('last-good', [...versions.values()]),
     onChange: () => {
       drift.update('name', nameFindings(running.services, statusOf), new Date());
@@ -252,12 +258,32 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   }));
 
+  const trial = new Trial({
+    installed: () => running.scan.files,
+    directories: config.policyDirs,
+    events,
+    enforce: async () => {
+      await running.request('reload');
+      return running.state === 'enforcing';
+    },
+  });
   const surroundings = new Surroundings({ services: () => running.services, uidOf: (name) => accounts.find('user', name), nft, table, guard, drift, log });
   const routes = controlRoutes({
     events,
-    status: { reconciler: running, enforcer, guard, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    status: { reconciler: running, enforcer, guard, trial, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
     addressesOf: (domain) => resolver.entry(domain).current,
     uidOf: (name) => accounts.find('user', name),
+    block: async (service, shut) => {
+      if (shut === blocks.has(service)) return shut;
+      if (shut) blocks.set(service, new Date().toISOString());
+      else blocks.delete(service);
+      // kept before it is said to be so: it must hold after a restart
+      await state.write('blocks', Object.fromEntries(blocks));
+      await running.request('names');
+      events.add('block', { service, blocked: shut });
+      log.warn({ service }, shut ? 'blocked by an operator' : 'no longer blocked by an operator');
+      return true;
+    },
     resolve: async (name) => {
       const services = running.services.filter(({ entry }) => entry.linked !== null && nameMatcher(entry.linked).allowing(name).length > 0).map(({ entry }) => entry.service);
       filter.forget();
@@ -313,6 +339,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
     async close() {
       await notify('STOPPING=1');
+      await trial.cancel('netwalld stopped');
       for (const stop of stops) stop();
       resolver.close();
       listeners.close();

@@ -9,6 +9,8 @@ import { blocked, confine, type Confinement } from '../ruleset/confinement.ts';
 export type ServiceState = {
   readonly entry: ServiceEntry;
   readonly principals: Principals;
+  /** ISO 8601: an operator shut it; null: nobody did. */
+  readonly blockedSince: string | null;
   readonly confinement: Confinement;
   readonly rulesets: readonly PrincipalRuleset[];
 };
@@ -24,6 +26,8 @@ export type DesiredInputs = {
   readonly seenBy: (service: string) => ReadonlyMap<string, readonly Address[]>;
   /** Where a service's DNS queries go; null: nowhere. */
   readonly dnsPortOf: (service: string) => number | null;
+  /** Services that an operator shut, and since when. */
+  readonly blocks: ReadonlyMap<string, string>;
   readonly options: CompileOptions;
 };
 
@@ -48,7 +52,7 @@ export class DesiredState {
   }
 
   /** Services in order. A service that has not changed is the same object as the last time. */
-  compute({ services, principals, nameservers, addressesOf, seenBy, dnsPortOf, options }: DesiredInputs): readonly ServiceState[] {
+  compute({ services, principals, nameservers, addressesOf, seenBy, dnsPortOf, blocks, options }: DesiredInputs): readonly ServiceState[] {
     const next = new Map<string, Remembered>();
     const states = services.map((entry, index) => {
       const who = principals[index] ?? { ids: [], missing: [] };
@@ -56,19 +60,20 @@ export class DesiredState {
       const lists = domains.map(addressesOf);
       const seen = seenBy(entry.service);
       const dnsPort = dnsPortOf(entry.service);
-      const key = [seen, dnsPort, entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
+      const blockedSince = blocks.get(entry.service) ?? null;
+      const key = [blockedSince, seen, dnsPort, entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
       const id = `${entry.at.file} ${entry.service}`;
       const before = this.#memory.get(id);
       if (before !== undefined && same(before.key, key)) {
         const { confinement, rulesets } = before.state;
-        const state = { entry, principals: who, confinement, rulesets };
+        const state = { entry, principals: who, blockedSince, confinement, rulesets };
         next.set(id, { key, state });
         return state;
       }
       const addresses = new Map([...seen, ...domains.map((domain, at) => [domain, lists[at] ?? []] as const)]);
       const confinement =
-        entry.linked === null ? blocked(entry.service, entry.kind, who.ids, entry.at) : confine(entry.linked, { ids: who.ids, nameservers, addresses, dnsPort });
-      const state = { entry, principals: who, confinement, rulesets: compileService(confinement, options) };
+        entry.linked === null || blockedSince !== null ? blocked(entry.service, entry.kind, who.ids, entry.at) : confine(entry.linked, { ids: who.ids, nameservers, addresses, dnsPort });
+      const state = { entry, principals: who, blockedSince, confinement, rulesets: compileService(confinement, options) };
       next.set(id, { key, state });
       return state;
     });

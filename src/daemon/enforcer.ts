@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { HostError } from '../host/host-error.ts';
+import type { ElementChange } from '../host/nft-monitor.ts';
 import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalName } from '../ruleset/compile.ts';
 import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
@@ -184,6 +185,32 @@ export class Enforcer {
     this.#epoch += 1;
     this.#rebuild = true;
     this.#held = new Map();
+  }
+
+  /**
+   * Takes back what somebody did to single elements, by what is known of the table, without reading it. Returns what was wrong, in words;
+   * throws HostError when nft refuses: the table is then to be looked at.
+   */
+  async mend(changes: readonly ElementChange[]): Promise<readonly string[]> {
+    const { added, removed, words } = { added: [] as Element[], removed: [] as Element[], words: [] as string[] };
+    // what was done last to a key is what counts
+    const last = new Map(changes.filter(({ set }) => POLICY.has(set)).map((change) => [`${change.set} ${change.key}`, change]));
+    for (const [id, { what, set, key }] of last) {
+      const element: Element = { set, key, mode: null, timeout: null, comment: null };
+      const principal = principalOf(element);
+      const holding = this.#held.get(principal);
+      const held = holding === undefined ? undefined : [...this.#grants.withHeld(principal, holding).elements, ...holding.gate].find((one) => elementId(one) === id);
+      if (what === 'add' && held === undefined) {
+        removed.push(element);
+        words.push(`foreign element ${set} { ${key} }`);
+      } else if (what === 'delete' && held !== undefined) {
+        added.push(held);
+        words.push(`missing element ${set} { ${key} }`);
+      }
+    }
+    const transaction: Transaction = [...(removed.length > 0 ? [{ do: 'remove' as const, elements: removed }] : []), ...(added.length > 0 ? [{ do: 'add' as const, elements: added }] : [])];
+    await this.#commit(transaction);
+    return words;
   }
 
   /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */

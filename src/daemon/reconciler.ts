@@ -9,7 +9,7 @@ import { HostError } from '../host/host-error.ts';
 import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy-files.ts';
 import { liveSockets } from '../host/sockets.ts';
 import type { Address } from '../net/address.ts';
-import { buildPolicySet, type GoodVersion, type PolicySet } from '../policy/policy-set.ts';
+import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
 import { resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
@@ -52,6 +52,9 @@ export type ReconcilerOptions = {
   readonly drift: DriftLog;
   readonly events: Events;
   readonly good: ReadonlyMap<string, GoodVersion>;
+  /** Installed files with what is tried in their place; the same array when nothing is. */
+  readonly tried: (installed: readonly PolicyFile[]) => readonly PolicyFile[];
+  readonly blocks: () => ReadonlyMap<string, string>;
   /** Keeps the last good versions; throws HostError. */
   readonly saveGood: (good: ReadonlyMap<string, GoodVersion>) => Promise<void>;
   /** Called after every run that changed anything. */
@@ -80,6 +83,8 @@ const FIGHT = { repairs: 20, within: 5000, pause: 100 };
 const SWEEP_MILLISECONDS = 500;
 /** Within one run: somebody may remove the table between two transactions. */
 const ATTEMPTS = 3;
+/** What may have been a change of ours, or of another table, is looked into at once, and then no more than a part of the time. */
+const SUSPECT = { least: 200, factor: 20 };
 const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
@@ -100,6 +105,10 @@ export class Reconciler {
   #foreign: { readonly process: Culprit | null; readonly gone: boolean; readonly since: number } | null = null;
   #masked: ReadonlySet<string> = new Set();
   #repairs: number[] = [];
+  /** How long it took to read the table the last time. */
+  #lookMilliseconds = 0;
+  #suspectAgain = 0;
+  #suspicion: NodeJS.Timeout | null = null;
   #failures = 0;
 
   #causes = new Set<Cause>();
@@ -226,6 +235,7 @@ export class Reconciler {
       addressesOf: (domain) => names.addressesOf(domain),
       seenBy: (service) => names.seenBy(service),
       dnsPortOf: (service) => ports.get(service) ?? null,
+      blocks: this.#options.blocks(),
       options: { addressTimeout: addressTimeout(this.#options.config) },
     });
     const rulesets = after.flatMap((service) => service.rulesets);
@@ -268,7 +278,8 @@ export class Reconciler {
   async #readPolicies(lookAgain: boolean): Promise<void> {
     const { accounts, drift } = this.#options;
     const wanted = { user: new Set<string>(), group: new Set<string>() };
-    for (const { parsed } of this.#scan.files) {
+    const files = this.#options.tried(this.#scan.files);
+    for (const { parsed } of files) {
       for (const { kind, subjects } of [...parsed.policies, ...parsed.salvage]) {
         for (const { id } of subjects) if (typeof id === 'string') wanted[kind].add(id);
       }
@@ -278,9 +289,12 @@ export class Reconciler {
     }
     await accounts.refresh(wanted, lookAgain);
     drift.update('identity', accounts.error === null ? [] : [{ service: null, detail: `account look-ups fail: ${accounts.error}` }], new Date());
-    this.#set = buildPolicySet(this.#scan.files, this.#good, accounts.id);
-    this.#unsaved ||= !sameVersions(this.#good, this.#set.good);
-    this.#good = this.#set.good;
+    this.#set = buildPolicySet(files, this.#good, accounts.id);
+    // what is only tried is no good version of anything
+    if (files === this.#scan.files) {
+      this.#unsaved ||= !sameVersions(this.#good, this.#set.good);
+      this.#good = this.#set.good;
+    }
     const errors = this.#set.badFiles.flatMap(({ problems }) => problems.filter(({ severity }) => severity === 'error'));
     drift.update(
       'file',
@@ -307,7 +321,9 @@ export class Reconciler {
       this.#drains.observe([]);
       return ['the table is gone'];
     }
+    const started = performance.now();
     const { deviations, drains } = await this.#options.enforcer.observe(before.flatMap(({ rulesets }) => rulesets));
+    this.#lookMilliseconds = performance.now() - started;
     this.#drains.observe(drains);
     const first = this.#state === 'starting';
     return first || this.#failures > 0 ? [] : deviations;
@@ -365,14 +381,47 @@ export class Reconciler {
   }
 
   /** Somebody else has changed the table: look and repair at once. */
-  changedByOther({ process, gone }: ForeignChange): void {
+  changedByOther({ process, gone, elements, certain }: ForeignChange): void {
     if (this.#state === 'starting') return; // it is looked at anyway
     const now = performance.now();
+    if (elements !== null && !gone && !this.#doubt && !this.#unloaded) {
+      void this.#mend(elements, process, now);
+      return;
+    }
+    if (!certain) {
+      // somebody who keeps changing another table may not keep us busy
+      if (now < this.#suspectAgain) {
+        if (this.#suspicion !== null) return;
+        this.#suspicion = setTimeout(() => {
+          this.#suspicion = null;
+          this.changedByOther({ process, gone, elements, certain });
+        }, this.#suspectAgain - now).unref();
+        return;
+      }
+      this.#suspectAgain = now + Math.max(SUSPECT.least, this.#lookMilliseconds * SUSPECT.factor);
+    }
     this.#foreign = { process: process ?? this.#foreign?.process ?? null, gone: gone || (this.#foreign?.gone ?? false), since: this.#foreign?.since ?? now };
     this.#doubt = true;
     this.#repairs = this.#repairs.filter((at) => now - at < FIGHT.within);
     if (this.#repairs.length < FIGHT.repairs) this.trigger('kernel');
     else setTimeout(() => this.trigger('kernel'), FIGHT.pause).unref();
+  }
+
+  /** Single elements are put right without a look at the whole table. */
+  async #mend(elements: NonNullable<ForeignChange['elements']>, process: Culprit | null, since: number): Promise<void> {
+    const { enforcer, drift, log } = this.#options;
+    try {
+      const wrong = await this.#alone(() => enforcer.mend(elements));
+      if (wrong.length === 0) return;
+      const milliseconds = Math.round((performance.now() - since) * 10) / 10;
+      const detail = wrong.join('; ').slice(0, 500);
+      drift.repair('kernel', { service: null, detail }, milliseconds, new Date(), process);
+      log.info({ generation: enforcer.generation, causes: ['kernel'], repaired: wrong.slice(0, 20), process, milliseconds }, 'enforced');
+      this.#options.onChange();
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.changedByOther({ process, gone: false, elements: null, certain: true });
+    }
   }
 
   /** Enforces what is known by now. Resolves when that is done, to whether it could be. `doubt`: what the kernel holds is looked at first. */

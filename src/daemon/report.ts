@@ -9,6 +9,7 @@ import type { DnsStatistics } from './dns-statistics.ts';
 import type { DriftLog, Finding } from './drift.ts';
 import type { Enforcer } from './enforcer.ts';
 import type { Guard } from './guard.ts';
+import type { Trial } from './trial.ts';
 import type { Reconciler } from './reconciler.ts';
 
 /** What the resolver knows of a name. */
@@ -28,14 +29,14 @@ function nameReport(domain: string, confinement: Confinement, status: NameStatus
   };
 }
 
-function stateOf({ entry, principals }: ServiceState, failure: string | undefined): Pick<ServiceReport, 'state' | 'message'> {
+function stateOf({ entry, principals, blockedSince }: ServiceState, failure: string | undefined): Pick<ServiceReport, 'state' | 'message'> {
   const [problem] = entry.problems;
   const place = problem === undefined ? '' : `${problem.at.file}:${problem.at.line}:${problem.at.column}: ${problem.message}`;
   if (entry.standing === 'rejected') return { state: 'rejected', message: place };
   if (failure !== undefined) return { state: 'rejected', message: `nft refuses it, so it is blocked: ${failure}` };
   if (entry.standing === 'stale') return { state: 'stale', message: place };
   if (principals.missing.length > 0) return { state: 'pending', message: `no such ${entry.kind} yet: ${principals.missing.join(', ')}` };
-  return { state: 'active', message: null };
+  return { state: 'active', message: blockedSince === null ? null : `blocked since ${blockedSince}: netwallctl unblock ${entry.service}` };
 }
 
 /** Names that a wildcard covers and that were seen; of many the latest. */
@@ -91,19 +92,21 @@ export type StatusSources = {
   readonly reconciler: Reconciler;
   readonly enforcer: Enforcer;
   readonly guard: Guard;
+  readonly trial: Trial;
   readonly drift: DriftLog;
   readonly statusOf: NameStatusOf;
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
-export function statusReport({ reconciler, enforcer, guard, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+export function statusReport({ reconciler, enforcer, guard, trial, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
     version: VERSION,
-    state: reconciler.unloaded ? 'degraded' : reconciler.state,
-    message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.fault,
+    state: reconciler.unloaded || !reconciler.turns ? 'degraded' : reconciler.state,
+    message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.turns ? reconciler.fault : 'one run has been under way for too long: the kernel or a disk does not answer',
     generation,
+    trial: trial.report,
     guard: guard.state,
     services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },

@@ -1,4 +1,5 @@
 /** Validates policy files without a daemon and without privilege: the same reading and the same rules, nothing applied. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { isPolicyFileName } from '../policy/dropins.ts';
@@ -13,7 +14,7 @@ function candidate(path: string): PolicyFile {
   const absolute = resolve(path);
   try {
     const bytes = readFileSync(absolute);
-    return { name: basename(absolute), path: absolute, hash: '', text: bytes.toString('utf8'), parsed: parsePolicyFile(absolute, bytes), refusals: [] };
+    return { name: basename(absolute), path: absolute, hash: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString('utf8'), parsed: parsePolicyFile(absolute, bytes), refusals: [] };
   } catch (error) {
     throw new HostError('check', messageOf(error), { cause: error });
   }
@@ -38,12 +39,15 @@ export function checkInstalled(directories: readonly string[]): Checked {
   return { set, files: files.length, bad: set.badFiles };
 }
 
+/** Policy files, and those in directories, whoever owns them. Throws HostError when one cannot be read. */
+export const readCandidates = (paths: readonly string[]): readonly PolicyFile[] => paths.flatMap(expand).map(candidate);
+
 /**
  * Files that are not installed yet, as if they were: each takes the place of an installed one of the same name, so that groups
  * and principals of the others count. Their owner does not matter here. Throws HostError when one cannot be read.
  */
 export function checkCandidates(paths: readonly string[], directories: readonly string[]): Checked {
-  const candidates = paths.flatMap(expand).map(candidate);
+  const candidates = readCandidates(paths);
   const names = new Set(candidates.map(({ name }) => name));
   const installed = openPolicyFiles(directories)
     .scan({ full: true, settle: false })

@@ -12,7 +12,25 @@ export type ForeignChange = {
   readonly process: { readonly pid: number; readonly name: string } | null;
   /** The whole table was taken away. */
   readonly gone: boolean;
+  /** All that it did, where that is a few elements and nothing else; null: more, or unknown. */
+  readonly elements: readonly ElementChange[] | null;
+  /** False: it may have been another table. */
+  readonly certain: boolean;
 };
+
+/** `key` as nft prints it, without counter, timeout, comment and data. */
+export type ElementChange = { readonly what: 'add' | 'delete'; readonly set: string; readonly key: string };
+
+/** More than these are not looked at one by one. */
+const MOST_ELEMENTS = 200;
+
+/** `{ 1001 . 192.0.2.1 . tcp . 443 timeout 1m expires 59s comment "x, y" : goto z, … }` */
+/** Null: nft 1.0.6 prints what it finds in memory behind some keys of interval sets. */
+function keysOf(body: string): string[] | null {
+  if (body.length > 10_000 || body.includes('[invalid type]')) return null;
+  const bare = body.replaceAll(/"[^"]*"/g, '""');
+  return bare.split(', ').map((element) => element.trim().replace(/ (?:counter|timeout|expires|comment|:) .*$/, ''));
+}
 
 export type MonitorOptions = {
   readonly nft: string;
@@ -37,6 +55,7 @@ const HEALTHY_MILLISECONDS = 10_000;
 /** Starts watching; returns how to stop. */
 export function watchNft({ nft, table, owns, onChange, onOther, log }: MonitorOptions): () => void {
   const ours = new RegExp(` inet ${table}(?: |$)`);
+  const element = new RegExp(`^(add|delete) element inet ${table} (\\S+) \\{ (.*) \\}$`);
   const structure = /^(?:add|delete|insert|replace) (?:table|chain|rule) /;
   const removal = new RegExp(`^delete table inet ${table}(?: |$)`);
   let stopped = false;
@@ -49,21 +68,30 @@ export function watchNft({ nft, table, owns, onChange, onOther, log }: MonitorOp
     const child = execa('/bin/sh', ['-c', TIED, nft], { env: NFT_ENVIRONMENT, extendEnv: false, stdin: 'pipe', stdout: 'pipe', stderr: 'pipe', buffer: false, reject: false, cwd: '/' });
     child.stdin.on('error', () => {}); // it has ended: told below
     end = () => child.stdin.destroy();
-    let [touched, gone] = [false, false];
+    let [touched, gone, silent] = [false, false, true];
+    let elements: ElementChange[] | null = [];
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('#')) {
+        silent = false;
         const mine = ours.test(line);
         touched ||= mine;
         if (!mine && structure.test(line)) onOther();
         gone ||= removal.test(line);
+        if (!mine) return;
+        const [, what, set = '', body = ''] = element.exec(line) ?? [];
+        const keys = keysOf(body);
+        if (what === undefined || keys === null || elements === null || elements.length > MOST_ELEMENTS) elements = null;
+        else elements.push(...keys.map((key) => ({ what: what === 'add' ? ('add' as const) : ('delete' as const), set, key })));
         return;
       }
       const [, pid, name = ''] = GENERATION.exec(line) ?? [];
       if (pid === undefined) return;
-      if (touched && !owns(Number(pid))) onChange({ process: { pid: Number(pid), name }, gone });
-      [touched, gone] = [false, false];
+      // nft 1.0.6 says nothing of keys without a range in sets of intervals, of whatever table: it may have been ours
+      const change = { process: { pid: Number(pid), name }, gone, elements: silent ? null : elements };
+      if ((touched || silent) && !owns(Number(pid))) onChange({ ...change, certain: touched });
+      [touched, gone, silent, elements] = [false, false, true, []];
     });
-    onChange({ process: null, gone: false });
+    onChange({ process: null, gone: false, elements: null, certain: true });
     onOther();
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said = text.slice(0, 300).trim()));

@@ -30,12 +30,13 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 /** Afterwards the file is either as it was or as asked, whatever happens meanwhile. */
-export async function writeFileAtomically(path: string, text: string): Promise<void> {
+export async function writeFileAtomically(path: string, text: string, mode = 0o600): Promise<void> {
   const directory = dirname(path);
   const temporary = `${path}.new`;
   let handle: FileHandle | null = null;
   try {
-    handle = await open(temporary, 'w', 0o600);
+    handle = await open(temporary, 'w', mode);
+    await handle.chmod(mode); // whatever the umask
     await handle.writeFile(text);
     await handle.sync();
     await handle.close();

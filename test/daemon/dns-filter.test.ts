@@ -35,7 +35,7 @@ function states(yaml: string): readonly ServiceState[] {
     const { linked } = linkPolicy(policy, new Map());
     const confinement = confine(linked, { ids: policy.subjects.map(({ id }) => Number(id)), nameservers: [], addresses: new Map(), dnsPort: 5300 + index });
     const entry = { service: policy.service, at: policy.at, standing: 'good', linked, kind: policy.kind, subjects: policy.subjects, problems: [] } as const;
-    return { entry, principals: { ids: confinement.ids, missing: [] }, confinement, rulesets: [] };
+    return { entry, principals: { ids: confinement.ids, missing: [] }, blockedSince: null, confinement, rulesets: [] };
   });
 }
 

@@ -13,6 +13,7 @@ function states(yaml: string, addresses: Answers = {}): readonly ServiceState[] 
   return confinements(yaml, { addresses }).map((confinement) => ({
     entry: { service: confinement.service, at: confinement.dns.at, standing: 'good', linked: null, kind: confinement.kind, subjects: [], problems: [] },
     principals: { ids: confinement.ids, missing: [] },
+    blockedSince: null,
     confinement,
     rulesets: compileService(confinement, { addressTimeout: ADDRESS_TIMEOUT }),
   }));

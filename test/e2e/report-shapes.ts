@@ -33,6 +33,7 @@ export const statusShape = z.looseObject({
   version: z.string(),
   state: z.enum(['starting', 'enforcing', 'degraded']),
   generation: count,
+  trial: z.looseObject({ until: z.string() }).nullable(),
   guard: z.looseObject({ state: z.enum(['held', 'off', 'failed']), message: z.string().nullable() }),
   services: z.array(service),
   drift: z.looseObject({

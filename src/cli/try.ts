@@ -1,0 +1,54 @@
+/** `netwallctl try`: applies policies, and keeps them if somebody says so in time. */
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { EXIT, type EventReport, type TrialReport } from '../control/api.ts';
+import { ask, ControlError, follow } from '../control/client.ts';
+
+export type TryOptions = { readonly timeout: string; readonly confirm?: boolean; readonly cancel?: boolean };
+type Output = { readonly json: boolean; readonly say: (text: string) => void; readonly complain: (text: string) => void };
+
+/** Returns the exit code. Throws ControlError. */
+export async function tryCommand(socket: string, paths: readonly string[], { timeout, confirm, cancel }: TryOptions, { json, say, complain }: Output): Promise<number> {
+  const tell = (outcome: string): number => {
+    say(json ? JSON.stringify({ outcome }) : outcome);
+    return outcome === 'confirmed' ? EXIT.ok : EXIT.rolledBack;
+  };
+  if (confirm === true || cancel === true) {
+    if (paths.length > 0 || (confirm === true && cancel === true)) throw new ControlError('invalid', '--confirm and --cancel stand alone');
+    const { outcome } = await ask<{ readonly outcome: string }>(socket, 'POST', confirm === true ? '/v1/try/confirm' : '/v1/try/cancel');
+    tell(outcome);
+    return EXIT.ok;
+  }
+  if (paths.length === 0) throw new ControlError('invalid', 'which files? netwallctl try FILE|DIR … [--timeout 60s]');
+  const query = new URLSearchParams([['timeout', timeout], ...paths.map((path): [string, string] => ['path', resolve(path)])]);
+  const started = await ask<TrialReport>(socket, 'POST', `/v1/try?${query.toString()}`);
+  complain(`in force until ${new Date(started.until).toLocaleString('sv-SE')}; press Enter to keep it, Ctrl-C to roll back (from elsewhere: netwallctl try --confirm, --cancel)`);
+
+  const over = new AbortController();
+  const ended = new Promise<string>((done, fail) => {
+    follow(
+      socket,
+      '/v1/events?type=trial&recent=1',
+      (value) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
+      const { outcome } = value as EventReport;
+      if (outcome === 'confirmed' || outcome === 'rolled back') done(outcome);
+      },
+      over.signal,
+    ).then(() => fail(new ControlError('not reachable', 'netwalld went away; what was tried is rolled back when it is back')), fail);
+  });
+  const lines = createInterface({ input: process.stdin });
+  lines.once('line', () => {
+    ask(socket, 'POST', '/v1/try/confirm').catch((error: unknown) => complain(`error: ${error instanceof Error ? error.message : String(error)}`));
+  });
+  process.on('SIGINT', () => {
+    ask(socket, 'POST', '/v1/try/cancel').catch((error: unknown) => complain(`error: ${error instanceof Error ? error.message : String(error)}`));
+  });
+  try {
+    return tell(await ended);
+  } finally {
+    over.abort();
+    lines.close();
+    process.stdin.destroy();
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * `netwallctl try`: policy files that are in force for a while without being installed. The clock is the daemon's. Nothing of a trial is kept on disk, so
+ * a daemon that was killed meanwhile comes back to what is installed.
+ */
+import { join } from 'node:path';
+import type { TrialReport } from '../control/api.ts';
+import { readCandidates } from '../host/check-policies.ts';
+import { HostError, messageOf } from '../host/host-error.ts';
+import { writeFileAtomically } from '../host/state-files.ts';
+import { buildPolicySet, type PolicyFile } from '../policy/policy-set.ts';
+import { formatProblem } from '../policy/problem.ts';
+import type { Events } from './events.ts';
+
+export type TrialOptions = {
+  /** Files that are in effect now, as they are installed. */
+  readonly installed: () => readonly PolicyFile[];
+  /** Highest precedence first; what is confirmed is installed in the first. */
+  readonly directories: readonly string[];
+  /** Enforces what `files` gives by now; resolves to whether it could. */
+  readonly enforce: () => Promise<boolean>;
+  readonly events: Events;
+};
+
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string; readonly problems: readonly string[] };
+
+export class Trial {
+  readonly #options: TrialOptions;
+  #running: { readonly files: readonly PolicyFile[]; readonly until: Date; readonly timer: NodeJS.Timeout } | null = null;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+  }
+
+  /** Null: none is running. */
+  get report(): TrialReport | null {
+    return this.#running === null ? null : { files: this.#running.files.map(({ path }) => path), until: this.#running.until.toISOString() };
+  }
+
+  /** The installed files, each with the one that is tried in its place. The same array when none is. */
+  over(installed: readonly PolicyFile[]): readonly PolicyFile[] {
+    if (this.#running === null) return installed;
+    const tried = new Map(this.#running.files.map((file) => [file.name, file]));
+    return [...installed.filter(({ name }) => !tried.has(name)), ...tried.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Throws HostError when a file cannot be read. */
+  async start(paths: readonly string[], milliseconds: number): Promise<Outcome<TrialReport>> {
+    if (this.#running !== null) return { ok: false, error: 'a trial is running already: confirm or cancel it first', problems: [] };
+    const files = readCandidates(paths);
+    const within = files.find(({ path }) => this.#options.directories.some((directory) => path.startsWith(`${directory}/`)));
+    if (within !== undefined) return { ok: false, error: `${within.path} is installed, and so in force already: try a copy elsewhere`, problems: [] };
+    if (files.length === 0) return { ok: false, error: 'no policy files (*.yaml, *.yml) there', problems: [] };
+    const until = new Date(Date.now() + milliseconds);
+    const timer = setTimeout(() => void this.#end('rolled back', 'the time is over'), milliseconds);
+    this.#running = { files, until, timer };
+    const own = new Set(files.map(({ path }) => path));
+    const set = buildPolicySet(this.over(this.#options.installed()), new Map(), () => null);
+    const problems = set.badFiles.filter(({ path }) => own.has(path)).flatMap(({ problems: found, text }) => found.filter(({ severity }) => severity === 'error').map((problem) => formatProblem(problem, text)));
+    if (problems.length > 0) {
+      this.#forget();
+      return { ok: false, error: 'these policies are not valid', problems };
+    }
+    if (!(await this.#options.enforce())) {
+      await this.#end('rolled back', 'it could not be enforced');
+      return { ok: false, error: 'it could not be enforced: see netwallctl status', problems: [] };
+    }
+    this.#options.events.add('trial', { outcome: 'started', files: [...own], until: until.toISOString() });
+    return { ok: true, value: { files: [...own], until: until.toISOString() } };
+  }
+
+  #forget(): void {
+    if (this.#running !== null) clearTimeout(this.#running.timer);
+    this.#running = null;
+  }
+
+  async #end(outcome: 'confirmed' | 'rolled back', reason: string): Promise<void> {
+    this.#forget();
+    await this.#options.enforce();
+    this.#options.events.add('trial', { outcome, reason });
+  }
+
+  /** Installs what is being tried; false: nothing is. Throws HostError when a file cannot be written; the trial then goes on. */
+  async confirm(): Promise<boolean> {
+    if (this.#running === null) return false;
+    const { files } = this.#running;
+    for (const { name, text } of files) {
+      const path = join(this.#options.directories[0] ?? '', name);
+      try {
+        await writeFileAtomically(path, text, 0o644);
+      } catch (error) {
+        throw new HostError('try', `${path}: ${messageOf(error)}`, { cause: error });
+      }
+    }
+    await this.#end('confirmed', 'installed');
+    return true;
+  }
+
+  /** False: nothing is being tried. */
+  async cancel(reason: string): Promise<boolean> {
+    if (this.#running === null) return false;
+    await this.#end('rolled back', reason);
+    return true;
+  }
+}
