@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createWorld, type World } from '../test/e2e/world.ts';
 import { dns } from './dns.ts';
+import { drift } from './drift.ts';
 import { edit } from './edit.ts';
 import { element } from './element.ts';
 import { type Figure, tableOf } from './figures.ts';
 import { idle } from './idle.ts';
 import { start } from './start.ts';
 
-const benchmarks: Readonly<Record<string, (world: World) => Promise<readonly Figure[]>>> = { edit, start, idle, element, dns };
+const benchmarks: Readonly<Record<string, (world: World) => Promise<readonly Figure[]>>> = { edit, start, idle, element, drift, dns };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -14,7 +14,8 @@ export type GuardOptions = { readonly nft: string; readonly table: Table; readon
 export type GuardState = { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
 
 const TIMEOUT = 10_000;
-const RETRY_MILLISECONDS = 5000;
+/** The first attempt is soon: the kernel removes the table with its holder, a moment after that has ended. */
+const RETRY_MILLISECONDS = { first: 20, later: 5000 };
 const NOBODY: GuardContent = { users: new Set(), groups: new Set(), ...NO_INBOUND };
 
 const isNobody = ({ users, groups }: Governed) => users.size === 0 && groups.size === 0;
@@ -114,10 +115,11 @@ export class Guard {
     this.#held = null;
     if (this.#closed) return;
     if (this.#fault === null) this.#options.log.warn({ table: guardName(this.#options.table), err: reason }, 'no guard: should somebody remove the table, it is open until it is repaired');
+    const wait = this.#fault === null ? RETRY_MILLISECONDS.first : RETRY_MILLISECONDS.later;
     this.#fault = reason;
     this.#retry ??= setTimeout(() => {
       this.#retry = null;
       void this.#bring();
-    }, RETRY_MILLISECONDS).unref();
+    }, wait).unref();
   }
 }

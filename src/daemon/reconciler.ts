@@ -81,6 +81,8 @@ const STUCK_MILLISECONDS = 60_000;
 const FIGHT = { repairs: 20, within: 5000, pause: 100 };
 /** Longer than an answer waits for the kernel. */
 const SWEEP_MILLISECONDS = 500;
+/** A policy file that could not be read for a reason that passes. */
+const UNREAD_MILLISECONDS = 1000;
 /** Within one run: somebody may remove the table between two transactions. */
 const ATTEMPTS = 3;
 /** What may have been a change of ours, or of another table, is looked into at once, and then no more than a part of the time. */
@@ -94,7 +96,7 @@ export class Reconciler {
   readonly #drains = new Drains();
   #good: ReadonlyMap<string, GoodVersion>;
   #unsaved = false;
-  #scan: Scan = { files: [], unsettled: false, masked: [], failures: [] };
+  #scan: Scan = { files: [], unsettled: false, masked: [], failures: [], unread: false };
   #set: PolicySet = { services: [], badFiles: [], good: new Map() };
   #services: readonly ServiceState[] = [];
   #state: ReconcilerState = 'starting';
@@ -215,6 +217,7 @@ export class Reconciler {
     const told = causes.has('start') || causes.has('reload');
     this.#scan = this.#options.files.scan({ full: told || causes.has('interval'), settle: !told });
     this.#noteMasks();
+    if (this.#scan.unread) setTimeout(() => this.trigger('files'), UNREAD_MILLISECONDS).unref();
     if (this.#scan.unsettled) setTimeout(() => this.trigger('files'), SETTLE_MILLISECONDS + 10).unref();
     await this.#readPolicies(told || causes.has('accounts') || causes.has('interval'));
     const before = this.#services;

@@ -85,7 +85,11 @@ export function watchNft({ nft, table, owns, onChange, onOther, log }: MonitorOp
         return;
       }
       const [, pid, name = ''] = GENERATION.exec(line) ?? [];
-      if (pid === undefined) return;
+      if (pid === undefined) {
+        // "We lost some netlink events!" (ENOBUFS)
+        if (line.startsWith('# ERROR')) onChange({ process: null, gone: false, elements: null, certain: true });
+        return;
+      }
       // nft 1.0.6 says nothing of keys without a range in sets of intervals, of whatever table: it may have been ours
       const change = { process: { pid: Number(pid), name }, gone, elements: silent ? null : elements };
       if ((touched || silent) && !owns(Number(pid))) onChange({ ...change, certain: touched });

@@ -19,6 +19,9 @@ export const SETTLE_MILLISECONDS = 300;
 
 type Known = { readonly stamp: string; readonly file: PolicyFile; readonly empty: boolean };
 
+/** Nothing in the file or its directory need change for these to pass. */
+const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EAGAIN', 'ETIMEDOUT', 'ESTALE']);
+
 export type Scan = {
   /** Effective files in name order; the same objects as before where nothing changed. */
   readonly files: readonly PolicyFile[];
@@ -28,6 +31,8 @@ export type Scan = {
   readonly masked: readonly string[];
   /** Directories that could not be read; their files stay as they were. */
   readonly failures: readonly string[];
+  /** True: something could not be read for want of descriptors or memory, or by a fault of the disk; it may be otherwise soon. */
+  readonly unread: boolean;
 };
 
 export type PolicyFiles = {
@@ -72,7 +77,7 @@ function readRegular(path: string): { bytes: Uint8Array; stats: Stats } {
 const stampOf = (path: string, stats: Stats) => `${path} ${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.uid} ${stats.mode}`;
 
 /** Reads and understands one file; never throws: whatever is wrong becomes a refusal. */
-function load(name: string, path: string, before: PolicyFile | undefined): { file: PolicyFile; empty: boolean } {
+function load(name: string, path: string, before: PolicyFile | undefined): { file: PolicyFile; empty: boolean; passing?: boolean } {
   try {
     const { bytes, stats } = readRegular(path);
     const refusals = trustProblems(path, stats);
@@ -87,6 +92,7 @@ function load(name: string, path: string, before: PolicyFile | undefined): { fil
     return {
       file: { name, path, hash: '', text: '', parsed: nothing, refusals: [refusal(path, `cannot be read: ${messageOf(error)}`, 'make it a readable regular file')] },
       empty: false,
+      passing: PASSING.has(errorCode(error) ?? ''),
     };
   }
 }
@@ -97,6 +103,7 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   let listings = new Map<string, readonly string[]>();
   let effective = new Map<string, PolicyFile>();
   const goneSince = new Map<string, number>();
+  let unread = false;
 
   function list(directory: string, failures: string[]): readonly string[] {
     try {
@@ -104,6 +111,7 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
     } catch (error) {
       if (isMissing(error)) return [];
       failures.push(`${directory}: ${messageOf(error)}`);
+      unread ||= PASSING.has(errorCode(error) ?? '');
       return listings.get(directory) ?? [];
     }
   }
@@ -115,7 +123,9 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
       const stamp = `${stampOf(path, stats)} ${stampOf(dirname(path), statSync(dirname(path)))}`;
       const before = known.get(path);
       if (!full && before?.stamp === stamp) return before;
-      const now = { stamp, ...load(name, path, before?.file) };
+      const { passing = false, ...loaded } = load(name, path, before?.file);
+      unread ||= passing;
+      const now = { stamp: passing ? '' : stamp, ...loaded };
       known.set(path, now);
       return now;
     } catch (error) {
@@ -127,6 +137,7 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   return {
     scan({ full, settle }) {
       const failures: string[] = [];
+      unread = false;
       listings = new Map(directories.map((directory) => [directory, list(directory, failures)]));
       const found = directories.map((directory) =>
         (listings.get(directory) ?? []).flatMap((name) => {
@@ -150,7 +161,7 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
       effective = new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
       const present = new Set(found.flat().map(({ file }) => file.path));
       for (const path of known.keys()) if (!present.has(path)) known.delete(path);
-      return { files: [...effective.values()], unsettled: goneSince.size > 0, masked: masked.map(({ file }) => file.path), failures };
+      return { files: [...effective.values()], unsettled: goneSince.size > 0, masked: masked.map(({ file }) => file.path), failures, unread };
     },
   };
 }

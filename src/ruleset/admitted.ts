@@ -30,13 +30,35 @@ export function judgeAddresses(rule: Rule, confinement: Confinement, networks: r
   return judge(rule, addressesFor(rule.target.domain, confinement), networks);
 }
 
+type Index = { readonly networks: readonly Network[]; readonly exact: ReadonlyMap<string, readonly Rule[]>; readonly wildcards: readonly (readonly [DomainPattern, Rule])[] };
+const indexes = new WeakMap<Confinement, Index>();
+
+/** A policy may list ten thousand names, and all of them are judged at a time. */
+function indexOf(confinement: Confinement): Index {
+  const before = indexes.get(confinement);
+  if (before !== undefined) return before;
+  const exact = new Map<string, Rule[]>();
+  const wildcards: [DomainPattern, Rule][] = [];
+  for (const rule of [...confinement.allow, ...confinement.deny]) {
+    if (rule.target.kind !== 'domain') continue;
+    const { domain } = rule.target;
+    const known = exact.get(domain.name);
+    if (domain.wildcard) wildcards.push([domain, rule]);
+    else if (known === undefined) exact.set(domain.name, [rule]);
+    else known.push(rule);
+  }
+  const index: Index = { networks: allowedNetworks(confinement), exact, wildcards };
+  indexes.set(confinement, index);
+  return index;
+}
+
 /** The addresses of one name, by every entry that lists it: what any of them admits is admitted. */
 export function judgeName(name: string, confinement: Confinement): Judged {
-  const networks = allowedNetworks(confinement);
   const addresses = confinement.addresses.get(name) ?? [];
-  const judged = [...confinement.allow, ...confinement.deny]
-    .filter(({ target }) => target.kind === 'domain' && matchesDomain(target.domain, name))
-    .map((rule) => judge(rule, addresses, networks));
+  if (addresses.length === 0) return { admitted: [], guarded: [] };
+  const { networks, exact, wildcards } = indexOf(confinement);
+  const rules = [...(exact.get(name) ?? []), ...wildcards.flatMap(([pattern, rule]) => (matchesDomain(pattern, name) ? [rule] : []))];
+  const judged = rules.map((rule) => judge(rule, addresses, networks));
   const admitted = new Set(judged.flatMap((one) => one.admitted));
   const guarded = new Map(judged.flatMap((one) => one.guarded).map((one) => [one.address, one]));
   return { admitted: [...admitted], guarded: [...guarded.values()].filter(({ address }) => !admitted.has(address)) };

@@ -150,13 +150,17 @@ test.serial('0: diff, when kernel and files agree', async (t) => {
 
 test.serial('3: diff, when the kernel was changed behind the daemon', async (t) => {
   const foreign = '91.200.66.6';
-  // Once changes are repaired as they happen the difference lives for milliseconds: it is enough to see it once.
-  await until('diff shows the foreign element', async () => {
-    await world().nft(`add element inet netwall user_egress4 { 20001 . ${foreign} . tcp . 443 }`).catch(() => '');
-    const { exitCode, stdout } = await world().ctl(['diff']);
-    return exitCode === 3 && stdout.includes(foreign);
-  }, 15_000);
-  t.pass();
+  // changes are repaired as they happen, unless the daemon does not hear of them
+  const childrenOf = async (pid: string) => (await world().exec('/usr/bin/pgrep', ['-P', pid])).stdout.trim().split('\n').filter(Boolean);
+  for (const child of await childrenOf(`${world().daemon.pid()}`)) {
+    for (const pid of await childrenOf(child)) {
+      if ((await world().exec('/bin/cat', [`/proc/${pid}/cmdline`])).stdout.includes('monitor')) process.kill(Number(pid), 'SIGSTOP');
+    }
+  }
+  await world().nft(`add element inet netwall user_egress4 { 20001 . ${foreign} . tcp . 443 }`);
+  const { exitCode, stdout } = await world().ctl(['diff']);
+  t.is(exitCode, 3);
+  t.true(stdout.includes(foreign), stdout);
 });
 
 test.serial('0: reload repairs it and prints the generation', async (t) => {

@@ -12,7 +12,7 @@ import { attempt, type Outcome } from './run.ts';
 /** netwalld.yaml as data. */
 export type Config = Readonly<Record<string, unknown>>;
 
-export type DaemonOptions = { readonly config?: Config; readonly env?: Readonly<Record<string, string>>; readonly within?: number };
+export type DaemonOptions = { readonly config?: Config; readonly env?: Readonly<Record<string, string>>; readonly within?: number; /** Of open files. */ readonly files?: number };
 
 /** One line of its log: an object, or `{ text }` when the line is not JSON. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -56,10 +56,10 @@ export const createDaemon = (namespaces: Namespaces, host: Host, control: Contro
   };
 
   return {
-    start: async ({ config = { dns: quickDns }, env = {}, within = 15_000 } = {}) => {
+    start: async ({ config = { dns: quickDns }, env = {}, within = 15_000, files } = {}) => {
       if (running()) throw new Error('netwalld is running already');
       await writeConfig(host, configFile, config);
-      child = spawnDaemon(namespaces, env, log);
+      child = spawnDaemon(namespaces, env, log, files === undefined ? [] : ['/usr/bin/prlimit', `--nofile=${files}`]);
       await waitReady(control, child, log, within);
     },
     run: async (args, { config, configFile: file = configFile, timeout = 20_000 } = {}) => {
@@ -90,10 +90,10 @@ const requireBuild = (): void => {
 /** JSON is YAML. */
 const writeConfig = (host: Host, file: string, config: Config): Promise<void> => host.write(file, `${JSON.stringify(config, null, 2)}\n`);
 
-const spawnDaemon = (namespaces: Namespaces, env: Readonly<Record<string, string>>, log: LogLine[]): ChildProcess => {
+const spawnDaemon = (namespaces: Namespaces, env: Readonly<Record<string, string>>, log: LogLine[], prefix: readonly string[]): ChildProcess => {
   requireBuild();
   const [file = '', ...args] = namespaces.enterHost();
-  const child = spawn(file, [...args, `${insideRepository}/dist/netwalld`, '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env } });
+  const child = spawn(file, [...args, ...prefix, `${insideRepository}/dist/netwalld`, '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env } });
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (line) => log.push(parseLine(line)));
   child.on('error', (error) => log.push({ text: error.message }));
   return child;

@@ -1,0 +1,66 @@
+/** Somebody else changes the table of 1,000 policies: how long until it is put right, and what gets out meanwhile. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startFlood } from '../test/e2e/flood.ts';
+import type { World } from '../test/e2e/world.ts';
+import { until } from '../test/e2e/until.ts';
+import { type Figure, median, quantile, single } from './figures.ts';
+import { accountOf, elsewhere, writePolicies } from './policies.ts';
+
+const POLICIES = 1000;
+const FLUSHES = 20;
+const CHANGES = 100;
+const RAPID = 10_000;
+
+const element = (index: number) => `30500 . 91.201.${(index >> 8) & 255}.${index & 255} . tcp . 443`;
+
+export const drift = async (world: World): Promise<readonly Figure[]> => {
+  await writePolicies(world, POLICIES, () => ({ addresses: 40 }));
+  await world.daemon.start({ config: { reconcile_interval: '1h' }, within: 60_000 });
+  await until('the guard is there', async () => (await world.status()).guard.state === 'held', 20_000);
+  const intact = async () => (await world.ctl(['diff'], { timeout: 60_000 })).exitCode === 0;
+  const repaired = async () => (await world.status()).drift;
+
+  const flood = await startFlood(world, accountOf(500), elsewhere);
+  const restored: number[] = [];
+  const waited: number[] = [];
+  for (let round = 0; round < FLUSHES; round += 1) {
+    const before = (await repaired()).repaired;
+    await world.nft('flush ruleset');
+    const start = performance.now();
+    await until('a permission is back', async () => (await world.as(accountOf(3)).tcp('45.64.0.121', 443, { timeout: 200 })).result === 'connected', 10_000);
+    waited.push(performance.now() - start);
+    const { last } = await until('repaired', async () => {
+      const now = await repaired();
+      return now.repaired > before && now;
+    }, 20_000);
+    restored.push(last?.openMilliseconds ?? Number.NaN);
+    await sleep(200);
+  }
+  const { tried, arrived } = await flood.stop();
+
+  const single1: number[] = [];
+  for (let round = 0; round < CHANGES; round += 1) {
+    const before = (await repaired()).repaired;
+    await world.nft(`add element inet netwall user_egress4 { ${element(round)} }`);
+    const { last } = await until('repaired', async () => {
+      const now = await repaired();
+      return now.repaired > before && now;
+    });
+    single1.push(last?.openMilliseconds ?? Number.NaN);
+  }
+
+  const script = Array.from({ length: RAPID }, (_, index) => `add element inet netwall user_egress4 { ${element(index)} }`).join('\n');
+  const start = performance.now();
+  await world.exec('/bin/sh', ['-c', 'exec /usr/sbin/nft -i'], { input: `${script}\n`, timeout: 120_000 });
+  const made = performance.now() - start;
+  await until('all is as it was', intact, 120_000);
+  return [
+    median(`everything back after a flush, ${POLICIES} policies x 40 addresses, p50`, 'ms', restored, 1500),
+    single('… max', Math.max(...restored), 'ms'),
+    median('an allowed connection goes through again, p50', 'ms', waited),
+    single(`datagrams past the wall during ${FLUSHES} flushes, of ${tried}`, arrived, 'packets', 0),
+    median('a foreign element is gone (from the event on), p50', 'ms', single1, 20),
+    single('… p99', quantile(single1, 0.99), 'ms'),
+    single(`${RAPID} foreign changes in ${Math.round(made)} ms, all undone after`, performance.now() - start, 'ms'),
+  ];
+};

@@ -1,0 +1,33 @@
+/** The guard table as text, and as the kernel takes it. */
+import test from 'ava';
+import { type GuardContent, guardChanges, guardText } from '../../src/ruleset/guard.ts';
+import { createNamespace } from '../kernel/namespace.ts';
+
+const TABLE = { name: 'netwall', mark: 0x2000_0000 };
+const content = (more: Partial<Record<keyof GuardContent, readonly string[]>> = {}): GuardContent => {
+  const set = (name: keyof GuardContent) => new Set(more[name] ?? []);
+  return { users: set('users'), groups: set('groups'), ports: set('ports'), sockets4: set('sockets4'), sockets6: set('sockets6'), admitted4: set('admitted4'), admitted6: set('admitted6') };
+};
+
+const full = content({ users: ['1001', '1002'], groups: ['2001'], ports: ['5353'], sockets4: ['10.0.0.1 . 53'], sockets6: ['fe80::1 . 53'], admitted4: ['5353 . 10.0.0.0/8', '53 . 0.0.0.0/0'], admitted6: ['5353 . ::/0'] });
+
+const CHANGES: readonly [what: string, before: GuardContent, after: GuardContent, lines: readonly string[]][] = [
+  ['nothing', full, full, []],
+  ['one more', content(), content({ users: ['1'] }), ['add element inet netwall_guard users { 1 }']],
+  ['one less', content({ groups: ['1', '2'] }), content({ groups: ['2'] }), ['delete element inet netwall_guard groups { 1 }']],
+  ['others', content({ ports: ['1', '2'] }), content({ ports: ['2', '3', '4'] }), ['delete element inet netwall_guard ports { 1 }', 'add element inet netwall_guard ports { 3, 4 }']],
+  ['a key of an interval set is deleted as a range', content({ admitted4: ['53 . 10.0.0.1'] }), content(), ['delete element inet netwall_guard admitted4 { 53-53 . 10.0.0.1 }']],
+];
+for (const [what, before, after, lines] of CHANGES) {
+  test(`changes: ${what}`, (t) => t.is(guardChanges(TABLE, before, after), lines.map((line) => `${line}\n`).join('')));
+}
+
+test('the kernel takes it, and every change from one state to another', async (t) => {
+  const namespace = await createNamespace();
+  t.teardown(() => namespace.remove());
+  // nobody lives on to own it here
+  await namespace.apply(guardText(TABLE, TABLE.mark, full).replace('\tflags owner\n', ''));
+  await namespace.apply(guardChanges(TABLE, full, content({ users: ['1002'], admitted4: ['53 . 0.0.0.0/0'] })));
+  const listing = await namespace.nft('list', 'table', 'inet', 'netwall_guard');
+  t.deepEqual([...listing.matchAll(/elements = \{ (.*) \}/g)].map(([, elements]) => elements), ['1002', '53 . 0.0.0.0/0']);
+});
