@@ -47,8 +47,8 @@ const show = ({ root }: Place, { files }: Scan) =>
 
 test('no directory and no files', (t) => {
   const here = place(t);
-  t.deepEqual(openPolicyFiles([]).scan({ full: false, settle: true }), { files: [], unsettled: false, masked: [], failures: [] });
-  t.deepEqual(here.scan(), { files: [], unsettled: false, masked: [], failures: [] });
+  t.deepEqual(openPolicyFiles([]).scan({ full: false, settle: true }), { files: [], unsettled: false, masked: [], failures: [], unread: false });
+  t.deepEqual(here.scan(), { files: [], unsettled: false, masked: [], failures: [], unread: false });
 });
 
 test('a file as it is read', (t) => {
