@@ -14,6 +14,7 @@ import { HostError, messageOf } from '../host/host-error.ts';
 import { lockTable } from '../host/instance-lock.ts';
 import { collectGarbage } from '../host/memory.ts';
 import { watchNft } from '../host/nft-monitor.ts';
+import { OwnProcesses } from '../host/nft-own.ts';
 import { openNft } from '../host/nft.ts';
 import { openPolicyFiles } from '../host/policy-files.ts';
 import { type LookUp, Resolver } from '../host/resolver.ts';
@@ -176,8 +177,9 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const statusOf = (domain: string) => nameState(resolver.entry(domain), performance.now());
 
   const table: Table = { name: config.table, mark: config.guardMark };
-  const guard = new Guard({ nft: config.nft, table, runtimeDir: config.runtimeDir, log });
-  const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir });
+  const own = new OwnProcesses(config.table);
+  const guard = new Guard({ nft: config.nft, table, runtimeDir: config.runtimeDir, own, log });
+  const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir, own });
   const enforcer = new Enforcer({ nft, guard, table, log, renewsTimeouts: renewsTimeouts(release()), generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
   const save = async (name: string, data: unknown) => {
     try {
@@ -251,7 +253,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       if (ready || running.state !== 'enforcing') return;
       ready = true;
       setTimeout(collectGarbage, SETTLED_MILLISECONDS).unref();
-      stops.push(watchNft({ nft: config.nft, table: config.table, log, owns: (pid) => nft.owns(pid), onChange: (change) => running.changedByOther(change), onOther: () => surroundings.tablesChanged() }));
+      stops.push(watchNft({ nft: config.nft, table: config.table, log, own, onChange: (change) => running.changedByOther(change), onOther: () => surroundings.tablesChanged() }));
       surroundings.start();
       stops.push(() => surroundings.close());
       void notify(`READY=1\nSTATUS=Enforcing ${running.services.length} policies`);

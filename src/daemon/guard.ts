@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HostError } from '../host/host-error.ts';
 import { NftChild } from '../host/nft-child.ts';
+import type { OwnProcesses } from '../host/nft-own.ts';
 import { type Governed, type GuardContent, guardChanges, guardName, guardText, type Inbound } from '../ruleset/guard.ts';
 import type { Table } from '../ruleset/skeleton.ts';
 import { Lane } from './lane.ts';
 import { NO_INBOUND } from './listeners.ts';
 
-export type GuardOptions = { readonly nft: string; readonly table: Table; readonly runtimeDir: string; readonly log: Logger };
+export type GuardOptions = { readonly nft: string; readonly table: Table; readonly runtimeDir: string; readonly own: OwnProcesses; readonly log: Logger };
 
 /** `held`: it is in the kernel; `off`: not wanted, or nobody is governed yet; `failed`: it cannot be had. */
 export type GuardState = { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
@@ -38,18 +39,13 @@ export class Guard {
     this.#options = options;
     const scriptFile = join(options.runtimeDir, 'guard.nft');
     // it must live as long as the daemon: the table goes with it
-    this.#holder = new NftChild({ nft: options.nft, scriptFile, timeout: TIMEOUT, commands: Number.POSITIVE_INFINITY, onEnd: () => this.#lost('its holder ended') });
+    this.#holder = new NftChild({ nft: options.nft, scriptFile, timeout: TIMEOUT, commands: Number.POSITIVE_INFINITY, own: options.own, onEnd: () => this.#lost('its holder ended') });
   }
 
   get state(): GuardState {
     if (this.#options.table.mark === null) return { state: 'off', message: 'guard.mark is null' };
     if (this.#fault !== null) return { state: 'failed', message: this.#fault };
     return { state: this.#held === null ? 'off' : 'held', message: null };
-  }
-
-  /** Changes by this process are our own. */
-  get pid(): number | null {
-    return this.#holder.pid;
   }
 
   /** Before these stop being governed: nobody else is guarded afterwards. Who comes anew waits for `hold`. */

@@ -8,7 +8,7 @@ export async function unitFindings(services: readonly ServiceState[], units: Rea
   const findings: Finding[] = [];
   for (const { entry, principals } of services) {
     const unit = units.get(entry.service);
-    if (unit === undefined || entry.kind !== 'user') continue;
+    if (unit === undefined || entry.kind !== 'user' || entry.subjects.length === 0) continue;
     const { subjects, service } = entry;
     if (subjects.some(({ id }) => `${id}` === unit.user)) continue;
     const uid = /^\d+$/.test(unit.user) ? Number(unit.user) : await uidOf(unit.user);

@@ -8,6 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { HostError, messageOf } from './host-error.ts';
+import type { OwnProcess, OwnProcesses } from './nft-own.ts';
 
 const END_OF_REPLY = /^meta expression, datatype mark .*\n$/m;
 /** nft echoes the whole input line with an error. */
@@ -49,6 +50,8 @@ export type NftChildOptions = {
   readonly commands?: number;
   /** It ended by itself. */
   readonly onEnd?: () => void;
+  /** Knows our processes; omitted: nobody asks. */
+  readonly own?: OwnProcesses;
 };
 
 /** One pipe for both streams keeps errors and the end-of-reply mark in order. */
@@ -69,6 +72,7 @@ export class NftChild {
   readonly #options: NftChildOptions;
   #process: ReturnType<typeof startInteractive> | null = null;
   #commands = 0;
+  #identity: OwnProcess | null = null;
   #reply = '';
   #waiting: { resolve: (reply: string) => void; reject: (error: Error) => void } | null = null;
 
@@ -84,6 +88,7 @@ export class NftChild {
   #start(): void {
     const child = startInteractive(this.#options.nft);
     this.#process = child;
+    this.#options.own?.started(child.pid);
     this.#commands = 0;
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (text: string) => {
@@ -120,7 +125,8 @@ export class NftChild {
   async apply(script: string): Promise<void> {
     if (this.#waiting !== null) throw new Error('a transaction is already in flight');
     if (this.#commands >= (this.#options.commands ?? COMMANDS_PER_CHILD)) this.stop();
-    writeScript(this.#options.scriptFile, script);
+    if (this.#process === null) this.#identity = this.#options.own?.open() ?? null;
+    writeScript(this.#options.scriptFile, `${this.#identity?.mark() ?? ''}${script}`);
     if (this.#process === null) this.#start();
     this.#commands += 1;
     this.#reply = '';

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import type { Logger } from 'pino';
 import { NFT_ENVIRONMENT } from './nft-child.ts';
+import type { OwnProcesses } from './nft-own.ts';
 
 export type ForeignChange = {
   /** Who made it; null: unknown, as the monitor was not there or lost count. */
@@ -35,8 +36,7 @@ function keysOf(body: string): string[] | null {
 export type MonitorOptions = {
   readonly nft: string;
   readonly table: string;
-  /** Whether a process is one of our own nfts. */
-  readonly owns: (pid: number) => boolean;
+  readonly own: OwnProcesses;
   /** Somebody else has changed our table. */
   readonly onChange: (change: ForeignChange) => void;
   /** Somebody has changed the chains or rules of another table, or may have. */
@@ -53,7 +53,7 @@ const RESTART_MILLISECONDS = { once: 10, first: 200, most: 30_000 };
 const HEALTHY_MILLISECONDS = 10_000;
 
 /** Starts watching; returns how to stop. */
-export function watchNft({ nft, table, owns, onChange, onOther, log }: MonitorOptions): () => void {
+export function watchNft({ nft, table, own, onChange, onOther, log }: MonitorOptions): () => void {
   const ours = new RegExp(` inet ${table}(?: |$)`);
   const element = new RegExp(`^(add|delete) element inet ${table} (\\S+) \\{ (.*) \\}$`);
   const structure = /^(?:add|delete|insert|replace) (?:table|chain|rule) /;
@@ -70,9 +70,11 @@ export function watchNft({ nft, table, owns, onChange, onOther, log }: MonitorOp
     end = () => child.stdin.destroy();
     let [touched, gone, silent] = [false, false, true];
     let elements: ElementChange[] | null = [];
+    let mark: string | null = null;
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('#')) {
         silent = false;
+        mark ??= own.markIn(line);
         const mine = ours.test(line);
         touched ||= mine;
         if (!mine && structure.test(line)) onOther();
@@ -92,8 +94,9 @@ export function watchNft({ nft, table, owns, onChange, onOther, log }: MonitorOp
       }
       // nft 1.0.6 says nothing of keys without a range in sets of intervals, of whatever table: it may have been ours
       const change = { process: { pid: Number(pid), name }, gone, elements: silent ? null : elements };
-      if ((touched || silent) && !owns(Number(pid))) onChange({ ...change, certain: touched });
-      [touched, gone, silent, elements] = [false, false, true, []];
+      const ownChange = own.owns(Number(pid), mark);
+      if ((touched || silent) && !ownChange) onChange({ ...change, certain: touched });
+      [touched, gone, silent, elements, mark] = [false, false, true, [], null];
     });
     onChange({ process: null, gone: false, elements: null, certain: true });
     onOther();

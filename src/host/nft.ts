@@ -2,14 +2,13 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { HostError, messageOf } from './host-error.ts';
+import type { OwnProcesses } from './nft-own.ts';
 import { NFT_ENVIRONMENT, NftChild, nftMessage, writeScript } from './nft-child.ts';
 
 /** A first load of 40,000 elements takes about a second. */
 const TIMEOUT = 30_000;
 /** How long the child is left alone after it died or hung; until then each transaction spawns an nft of its own. */
 const CHILD_BACKOFF = 30_000;
-/** What they did may be told of after they have ended. */
-const REMEMBERED_PIDS = 32;
 /** 40,000 elements are 7 MB of JSON. */
 const MAX_LISTING = 512 * 1024 * 1024;
 
@@ -25,12 +24,10 @@ export type Nft = {
   listRuleset(): Promise<unknown>;
   /** The long-lived child, while there is one. */
   readonly pid: number | null;
-  /** Whether changes by this process are our own. */
-  owns(pid: number): boolean;
   close(): void;
 };
 
-export type NftOptions = { readonly nft: string; readonly table: string; readonly runtimeDir: string };
+export type NftOptions = { readonly nft: string; readonly table: string; readonly runtimeDir: string; readonly own: OwnProcesses };
 
 /** Runs nft once. `null`: what was asked for does not exist. */
 async function run(nft: string, operation: string, args: readonly string[], started?: (pid: number) => void): Promise<string | null> {
@@ -68,20 +65,14 @@ async function listSkeleton(nft: string, table: string): Promise<string | null> 
   return run(nft, 'nft list', ['-t', 'list', 'table', 'inet', table]);
 }
 
-export function openNft({ nft, table, runtimeDir }: NftOptions): Nft {
+export function openNft({ nft, table, runtimeDir, own }: NftOptions): Nft {
   const scriptFile = join(runtimeDir, 'transaction.nft');
-  const child = new NftChild({ nft, scriptFile, timeout: TIMEOUT });
+  const child = new NftChild({ nft, scriptFile, timeout: TIMEOUT, own });
   let childBarredUntil = 0;
-  const own: number[] = [];
-  const remember = (pid: number | null) => {
-    if (pid === null || own.at(-1) === pid) return;
-    own.push(pid);
-    if (own.length > REMEMBERED_PIDS) own.shift();
-  };
 
   async function spawned(script: string): Promise<void> {
-    writeScript(scriptFile, script);
-    if ((await run(nft, 'nft apply', ['-f', scriptFile], remember)) === null) {
+    writeScript(scriptFile, `${own.open().mark()}${script}`);
+    if ((await run(nft, 'nft apply', ['-f', scriptFile], (pid) => own.started(pid))) === null) {
       throw new HostError('nft apply', 'an object the transaction names does not exist', { refused: true });
     }
   }
@@ -100,13 +91,10 @@ export function openNft({ nft, table, runtimeDir }: NftOptions): Nft {
     get pid() {
       return child.pid;
     },
-    owns: (pid) => own.includes(pid),
     async apply(script) {
       if (performance.now() < childBarredUntil) return spawned(script);
       try {
-        const applied = child.apply(script);
-        remember(child.pid);
-        await applied;
+        await child.apply(script);
       } catch (error) {
         if (child.pid === null) childBarredUntil = performance.now() + CHILD_BACKOFF;
         throw error;

@@ -24,7 +24,6 @@ function fakeNft() {
   let refusing = false;
   const nft: Nft = {
     pid: 1,
-    owns: () => true,
     async apply(script) {
       await pace?.();
       if (refusing) throw new HostError('nft apply', 'refused', { refused: true });

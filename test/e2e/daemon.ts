@@ -12,7 +12,7 @@ import { attempt, type Outcome } from './run.ts';
 /** netwalld.yaml as data. */
 export type Config = Readonly<Record<string, unknown>>;
 
-export type DaemonOptions = { readonly config?: Config; readonly env?: Readonly<Record<string, string>>; readonly within?: number; /** Of open files. */ readonly files?: number };
+export type DaemonOptions = { readonly config?: Config; readonly env?: Readonly<Record<string, string>>; readonly within?: number; /** A program that starts it, with arguments. */ readonly under?: readonly string[] };
 
 /** One line of its log: an object, or `{ text }` when the line is not JSON. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -56,10 +56,10 @@ export const createDaemon = (namespaces: Namespaces, host: Host, control: Contro
   };
 
   return {
-    start: async ({ config = { dns: quickDns }, env = {}, within = 15_000, files } = {}) => {
+    start: async ({ config = { dns: quickDns }, env = {}, within = 15_000, under = [] } = {}) => {
       if (running()) throw new Error('netwalld is running already');
       await writeConfig(host, configFile, config);
-      child = spawnDaemon(namespaces, env, log, files === undefined ? [] : ['/usr/bin/prlimit', `--nofile=${files}`]);
+      child = spawnDaemon(namespaces, env, log, under);
       await waitReady(control, child, log, within);
     },
     run: async (args, { config, configFile: file = configFile, timeout = 20_000 } = {}) => {

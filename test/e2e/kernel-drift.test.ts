@@ -65,3 +65,21 @@ test.serial('a monitor that is killed comes back', async (t) => {
   await until('the wall stands', async () => (await intact()) && (await refused()), 3000);
   t.pass();
 });
+
+test.serial('in a pid namespace of its own it knows its own changes, too', async (t) => {
+  await world().daemon.stop();
+  await world().daemon.start({ config: { reconcile_interval: '10m' }, under: ['/usr/bin/unshare', '--pid', '--fork', '--kill-child'] });
+  await until('the guard is there', async () => (await world().status()).guard.state === 'held');
+  await world().policy('webapp.yaml', 'service: webapp\nmatch: { user: webapp }\ndns: none\negress:\n  allow:\n    - to: [45.64.7.0/24, 45.64.8.1]\n      ports: [443]\n');
+  await until('the edit is in force', () => passes(world(), ['webapp', 'tcp', '45.64.8.1', 443]));
+  await world().nft('flush ruleset');
+  await until('repaired', async () => (await world().status()).drift.last?.detail === 'the table is gone');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const { generation, drift } = await world().status();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const after = await world().status();
+  t.is(after.generation, generation);
+  t.is(after.drift.repaired, drift.repaired);
+  t.true(after.drift.repaired <= 3, `${after.drift.repaired} repairs`);
+  t.true((await intact()) && (await refused()) && (await allowed()));
+});

@@ -169,7 +169,7 @@ test.serial('no room for transactions: what stands stays, and it goes on when th
 test.serial('no file descriptors left', async (t) => {
   const used = (await world().exec('/bin/ls', [`/proc/${world().daemon.pid()}/fd`])).stdout.trim().split('\n').length;
   await world().daemon.stop();
-  await world().daemon.start({ config, files: used + 30 });
+  await world().daemon.start({ config, under: ['/usr/bin/prlimit', `--nofile=${used + 30}`] });
   const flood = await startFlood(world(), 'webapp', SECRET);
   const clients = Array.from({ length: 60 }, () => connect(world().host.path(controlSocket)).on('error', () => {}));
   await sleep(200);

@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { HostError } from '../../src/host/host-error.ts';
 import { openNft } from '../../src/host/nft.ts';
 import { NftChild, nftMessage } from '../../src/host/nft-child.ts';
+import { OwnProcesses } from '../../src/host/nft-own.ts';
 import { skeletonText } from '../../src/ruleset/skeleton.ts';
 import { createNamespace } from '../kernel/namespace.ts';
 
@@ -275,7 +276,7 @@ for (const [output, message] of MESSAGES) {
 
 test('the door: apply through the child, list the table, its sets, and what is not there', async (t) => {
   const { namespace } = await withChild(t);
-  const nft = openNft({ nft: namespace.nftProgram(), table: 'netwall', runtimeDir: namespace.directory });
+  const nft = openNft({ nft: namespace.nftProgram(), table: 'netwall', runtimeDir: namespace.directory, own: new OwnProcesses('netwall') });
   t.teardown(() => nft.close());
   t.is(await nft.listSkeleton(), null);
   t.is(await nft.listTable(), null);
@@ -291,7 +292,7 @@ test('the door: apply through the child, list the table, its sets, and what is n
 test('the door: while the child is in disgrace, each transaction has an nft of its own', async (t) => {
   const { namespace, ports } = await withChild(t);
   const { directory, nft: program } = fakeNft(t, `[ "$1" = -i ] && exec sleep 1000; exec ${namespace.nftProgram()} "$@"`);
-  const nft = openNft({ nft: program, table: 't', runtimeDir: directory });
+  const nft = openNft({ nft: program, table: 't', runtimeDir: directory, own: new OwnProcesses('t') });
   t.teardown(() => nft.close());
   const first = nft.apply(add(1));
   const pid = pidOf(nft);
@@ -310,7 +311,7 @@ test('the door: while the child is in disgrace, each transaction has an nft of i
 
 test('the door: a refusal is no reason to part with the child', async (t) => {
   const { namespace } = await withChild(t);
-  const nft = openNft({ nft: namespace.nftProgram(), table: 't', runtimeDir: namespace.directory });
+  const nft = openNft({ nft: namespace.nftProgram(), table: 't', runtimeDir: namespace.directory, own: new OwnProcesses('netwall') });
   t.teardown(() => nft.close());
   await nft.apply(add(1));
   const pid = nft.pid;
