@@ -27,9 +27,10 @@ export type SurroundingsOptions = {
   readonly log: Logger;
 };
 
-const LISTENERS_MILLISECONDS = 1000;
-/** A host with many connections has long tables: looking may not take more of a core than this. */
-const LISTENERS_SHARE = 1 / 100;
+/** UDP: the guard waits for it. TCP is only reported. */
+const LISTENERS_MILLISECONDS = { udp: 1000, tcp: 10_000 };
+/** A host with many sockets has long tables: looking may not take more of a core than this. */
+const LISTENERS_SHARE = 1 / 400;
 const UNITS_MILLISECONDS = 60_000;
 /** Changes to tables come in bursts. */
 const SHADOW_MILLISECONDS = 300;
@@ -49,8 +50,9 @@ export class Surroundings {
   readonly #options: SurroundingsOptions;
   readonly #timers = new Set<NodeJS.Timeout>();
   #closed = false;
-  /** Of the look before: what is gone again within a second is not worth a transaction. */
+  /** UDP sockets of the look before: what is gone again within a second is not worth a transaction. */
   #before = new Set<string>();
+  readonly #seen: Record<'tcp' | 'udp', readonly Listener[]> = { tcp: [], udp: [] };
   #last: readonly unknown[] = [];
   #shadowTimer: NodeJS.Timeout | null = null;
 
@@ -59,7 +61,8 @@ export class Surroundings {
   }
 
   start(): void {
-    this.#listeners();
+    this.#listeners('tcp');
+    this.#listeners('udp');
     void this.#units();
     this.tablesChanged();
   }
@@ -78,21 +81,25 @@ export class Surroundings {
     return timer;
   }
 
-  #listeners(): void {
+  #listeners(of: 'tcp' | 'udp'): void {
     const started = performance.now();
     const services = this.#options.services();
     const governed = new Set(services.flatMap(({ confinement: { kind, ids } }) => (kind === 'user' ? ids : [])));
-    const now = governed.size === 0 ? [] : listeningSockets().filter(({ uid }) => governed.has(uid));
-    const stable = now.filter((listener) => this.#before.has(idOf(listener)));
-    this.#before = new Set(now.map(idOf));
-    const seen = [services, stable.map(idOf).join()];
-    if (seen.some((value, index) => value !== this.#last[index])) {
-      this.#last = seen;
-      const { findings, inbound } = judgeListeners(services.map(({ confinement }) => confinement), stable, ephemeralPorts());
-      this.#options.drift.update('listener', findings, new Date());
-      this.#options.guard.listening(inbound);
-    }
-    this.#again(Math.max(LISTENERS_MILLISECONDS, (performance.now() - started) / LISTENERS_SHARE), () => this.#listeners());
+    const now = governed.size === 0 ? [] : listeningSockets(of).filter(({ uid }) => governed.has(uid));
+    this.#seen[of] = of === 'tcp' ? now : now.filter((listener) => this.#before.has(idOf(listener)));
+    if (of === 'udp') this.#before = new Set(now.map(idOf));
+    this.#judge(services);
+    this.#again(Math.max(LISTENERS_MILLISECONDS[of], (performance.now() - started) / LISTENERS_SHARE), () => this.#listeners(of));
+  }
+
+  #judge(services: readonly ServiceState[]): void {
+    const listeners = [...this.#seen.tcp, ...this.#seen.udp];
+    const seen = [services, listeners.map(idOf).join()];
+    if (seen.every((value, index) => value === this.#last[index])) return;
+    this.#last = seen;
+    const { findings, inbound } = judgeListeners(services.map(({ confinement }) => confinement), listeners, ephemeralPorts());
+    this.#options.drift.update('listener', findings, new Date());
+    this.#options.guard.listening(inbound);
   }
 
   async #units(): Promise<void> {

@@ -26,8 +26,9 @@ export class OwnProcesses {
   readonly #table: string;
   readonly #marked: boolean;
   readonly #pids: number[] = [];
-  /** Marks that the monitor has not told of yet. */
+  /** Marks that the monitor has not told of yet, and those that it has. */
   readonly #tokens = new Set<string>();
+  readonly #told = new Set<string>();
 
   /** `marked`: by marks even where numbers would do. */
   constructor(table: string, marked = !inFirstPidNamespace()) {
@@ -53,8 +54,6 @@ export class OwnProcesses {
       },
     };
   }
-
-  readonly #told = new Set<string>();
 
   /** The number of a child, as we see it. */
   started(pid: number | undefined): void {

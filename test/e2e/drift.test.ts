@@ -37,8 +37,8 @@ const world = worldFor(test, async (made) => {
 
 type Report = { readonly id: string; readonly kind: string; readonly service: string | null; readonly detail: string; readonly repaired: boolean; readonly openMilliseconds: number | null };
 const report = async (): Promise<{ open: Report[]; history: Report[] }> => JSON.parse((await world().ctl(['drift', '--json'])).stdout);
-const opened = (kind: string, detail: RegExp) => until(`${kind} ${detail} is open`, async () => (await report()).open.find((drift) => drift.kind === kind && detail.test(drift.detail)), 8000);
-const closed = (id: string) => until(`${id} is closed`, async () => (await report()).history.find((drift) => drift.id === id && drift.repaired), 8000);
+const opened = (kind: string, detail: RegExp) => until(`${kind} ${detail} is open`, async () => (await report()).open.find((drift) => drift.kind === kind && detail.test(drift.detail)), 15_000);
+const closed = (id: string) => until(`${id} is closed`, async () => (await report()).history.find((drift) => drift.id === id && drift.repaired), 15_000);
 
 test.serial('nothing is wrong to begin with', async (t) => {
   t.is((await world().ctl(['drift'])).exitCode, 0);
@@ -76,7 +76,7 @@ test.serial('listener: allowed ones, and those of users without a policy, are no
     await world().as('webapp').listen({ protocol: 'tcp', address: '0.0.0.0', port: 8080 }),
     await world().as('stranger').listen({ protocol: 'tcp', address: '0.0.0.0', port: 9094 }),
   ];
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await new Promise((resolve) => setTimeout(resolve, 11_000));
   t.deepEqual((await report()).open, []);
   for (const server of servers) await server.close();
 });
