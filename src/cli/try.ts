@@ -22,7 +22,6 @@ export async function tryCommand(socket: string, paths: readonly string[], { tim
   if (paths.length === 0) throw new ControlError('invalid', 'which files? netwallctl try FILE|DIR … [--timeout 60s]');
   const query = new URLSearchParams([['timeout', timeout], ...paths.map((path): [string, string] => ['path', resolve(path)])]);
   const started = await ask<TrialReport>(socket, 'POST', `/v1/try?${query.toString()}`);
-  complain(`in force until ${new Date(started.until).toLocaleString('sv-SE')}; press Enter to keep it, Ctrl-C to roll back (from elsewhere: netwallctl try --confirm, --cancel)`);
 
   const over = new AbortController();
   const ended = new Promise<string>((done, fail) => {
@@ -30,20 +29,21 @@ export async function tryCommand(socket: string, paths: readonly string[], { tim
       socket,
       '/v1/events?type=trial&recent=1',
       (value) => {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
-      const { outcome } = value as EventReport;
-      if (outcome === 'confirmed' || outcome === 'rolled back') done(outcome);
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
+        const { outcome } = value as EventReport;
+        if (outcome === 'confirmed' || outcome === 'rolled back') done(outcome);
       },
       over.signal,
     ).then(() => fail(new ControlError('not reachable', 'netwalld went away; what was tried is rolled back when it is back')), fail);
   });
   const lines = createInterface({ input: process.stdin });
-  lines.once('line', () => {
-    ask(socket, 'POST', '/v1/try/confirm').catch((error: unknown) => complain(`error: ${error instanceof Error ? error.message : String(error)}`));
-  });
-  process.on('SIGINT', () => {
-    ask(socket, 'POST', '/v1/try/cancel').catch((error: unknown) => complain(`error: ${error instanceof Error ? error.message : String(error)}`));
-  });
+  const post = (path: string) => {
+    ask(socket, 'POST', path).catch((error: unknown) => complain(`error: ${error instanceof Error ? error.message : String(error)}`));
+  };
+  lines.once('line', () => post('/v1/try/confirm'));
+  process.on('SIGINT', () => post('/v1/try/cancel'));
+  // last: from here on somebody may press a key
+  complain(`in force until ${new Date(started.until).toLocaleString('sv-SE')}; press Enter to keep it, Ctrl-C to roll back (from elsewhere: netwallctl try --confirm, --cancel)`);
   try {
     return tell(await ended);
   } finally {

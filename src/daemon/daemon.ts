@@ -199,7 +199,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
     if (reconciler === null || reconciler.state !== 'enforcing') return;
-    if (trial.report !== null) return; // a boot ends a trial
+    if (trial.inForce) return; // a boot ends a trial
     const text = bootScript(table, reconciler.unloaded ? [] : reconciler.rulesets);
     try {
       await mkdir(dirname(config.bootFile), { recursive: true });
@@ -264,6 +264,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     installed: () => running.scan.files,
     directories: config.policyDirs,
     events,
+    settle: () => boot.now(),
     enforce: async () => {
       await running.request('reload');
       return running.state === 'enforcing';

@@ -16,19 +16,31 @@ export type TrialOptions = {
   readonly installed: () => readonly PolicyFile[];
   /** Highest precedence first; what is confirmed is installed in the first. */
   readonly directories: readonly string[];
-  /** Enforces what `files` gives by now; resolves to whether it could. */
+  /** Called before anything is tried: what boots is to be what is installed. */
+  readonly settle: () => Promise<void>;
+  /** Enforces what `over` gives by now; resolves to whether it could. */
   readonly enforce: () => Promise<boolean>;
   readonly events: Events;
 };
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string; readonly problems: readonly string[] };
 
+const RUNNING = { ok: false, error: 'a trial is running already: confirm or cancel it first', problems: [] } as const;
+
 export class Trial {
   readonly #options: TrialOptions;
   #running: { readonly files: readonly PolicyFile[]; readonly until: Date; readonly timer: NodeJS.Timeout } | null = null;
 
+  /** Trials that are over and not yet undone. */
+  #ending = 0;
+
   constructor(options: TrialOptions) {
     this.#options = options;
+  }
+
+  /** Whether the kernel may hold what is only tried. */
+  get inForce(): boolean {
+    return this.#running !== null || this.#ending > 0;
   }
 
   /** Null: none is running. */
@@ -45,11 +57,13 @@ export class Trial {
 
   /** Throws HostError when a file cannot be read. */
   async start(paths: readonly string[], milliseconds: number): Promise<Outcome<TrialReport>> {
-    if (this.#running !== null) return { ok: false, error: 'a trial is running already: confirm or cancel it first', problems: [] };
+    if (this.#running !== null) return RUNNING;
     const files = readCandidates(paths);
     const within = files.find(({ path }) => this.#options.directories.some((directory) => path.startsWith(`${directory}/`)));
     if (within !== undefined) return { ok: false, error: `${within.path} is installed, and so in force already: try a copy elsewhere`, problems: [] };
     if (files.length === 0) return { ok: false, error: 'no policy files (*.yaml, *.yml) there', problems: [] };
+    await this.#options.settle();
+    if (this.#running !== null) return RUNNING;
     const until = new Date(Date.now() + milliseconds);
     const timer = setTimeout(() => void this.#end('rolled back', 'the time is over'), milliseconds);
     this.#running = { files, until, timer };
@@ -75,7 +89,9 @@ export class Trial {
 
   async #end(outcome: 'confirmed' | 'rolled back', reason: string): Promise<void> {
     this.#forget();
+    this.#ending += 1;
     await this.#options.enforce();
+    this.#ending -= 1;
     this.#options.events.add('trial', { outcome, reason });
   }
 
