@@ -30,7 +30,7 @@ export type SurroundingsOptions = {
 /** UDP: the guard waits for it. TCP is only reported. */
 const LISTENERS_MILLISECONDS = { udp: 1000, tcp: 10_000 };
 /** A host with many sockets has long tables: looking may not take more of a core than this. */
-const LISTENERS_SHARE = 1 / 400;
+const LISTENERS_SHARE = 1 / 100;
 const UNITS_MILLISECONDS = 60_000;
 /** Changes to tables come in bursts. */
 const SHADOW_MILLISECONDS = 300;

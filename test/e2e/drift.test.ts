@@ -37,8 +37,8 @@ const world = worldFor(test, async (made) => {
 
 type Report = { readonly id: string; readonly kind: string; readonly service: string | null; readonly detail: string; readonly repaired: boolean; readonly openMilliseconds: number | null };
 const report = async (): Promise<{ open: Report[]; history: Report[] }> => JSON.parse((await world().ctl(['drift', '--json'])).stdout);
-const opened = (kind: string, detail: RegExp) => until(`${kind} ${detail} is open`, async () => (await report()).open.find((drift) => drift.kind === kind && detail.test(drift.detail)), 15_000);
-const closed = (id: string) => until(`${id} is closed`, async () => (await report()).history.find((drift) => drift.id === id && drift.repaired), 15_000);
+const opened = (kind: string, detail: RegExp) => until(`${kind} ${detail} is open`, async () => (await report()).open.find((drift) => drift.kind === kind && detail.test(drift.detail)), 40_000);
+const closed = (id: string) => until(`${id} is closed`, async () => (await report()).history.find((drift) => drift.id === id && drift.repaired), 40_000);
 
 test.serial('nothing is wrong to begin with', async (t) => {
   t.is((await world().ctl(['drift'])).exitCode, 0);
