@@ -80,7 +80,7 @@ export type DiffReport = { readonly differences: readonly string[] };
 /** A line of the stream of events: what is beside `time` and `type` depends on the latter. */
 export type EventReport = {
   readonly time: string;
-  readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block';
+  readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block' | 'ended';
   readonly [key: string]: unknown;
 };
 export type TrialReport = { readonly files: readonly string[]; readonly until: string };

@@ -2,7 +2,7 @@
  * Flows to an address that left DNS: their keys move to the drain sets, where the packet path keeps them while they are in use.
  * What moves there is only what a policy still allows by name; once a policy no longer does, its flows are cut.
  */
-import { parseAddress } from '../net/address.ts';
+import { type Address, formatAddress, parseAddress } from '../net/address.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import { type ElementChanges } from '../ruleset/diff.ts';
 import { type Element, elementComment, elementId } from '../ruleset/element.ts';
@@ -64,6 +64,11 @@ export class Drains {
   observe(elements: readonly Element[]): void {
     this.#draining = new Map();
     for (const element of elements) this.#remember(`${element.set.startsWith('group') ? 'group' : 'user'} ${element.key.split(' ', 1)[0]}`, element);
+  }
+
+  /** Whether a user's flow lives on in a drain set. */
+  has(uid: number, address: Address, port: number): boolean {
+    return this.#draining.get(`user ${uid}`)?.has(elementId({ set: `user_drain${address.family}`, key: `${uid} . ${formatAddress(address)} . tcp . ${port}` })) ?? false;
   }
 
   #remember(principal: string, element: Element): void {

@@ -29,14 +29,18 @@ const HISTORY = 500;
 export type DriftChange = 'opened' | 'closed' | 'repaired';
 
 export class DriftLog {
-  #open = new Map<string, { readonly source: string; readonly drift: Drift }>();
+  /** `since`: by the monotonic clock, as the other one may jump. */
+  #open = new Map<string, { readonly source: string; readonly drift: Drift; readonly since: number }>();
   #history: Drift[] = [];
   #next = 1;
   #repaired = 0;
   readonly #onChange: (change: DriftChange, drift: Drift) => void;
 
-  constructor(onChange: (change: DriftChange, drift: Drift) => void = () => {}) {
+  readonly #clock: () => number;
+
+  constructor(onChange: (change: DriftChange, drift: Drift) => void = () => {}, clock: () => number = () => Math.round(performance.now())) {
     this.#onChange = onChange;
+    this.#clock = clock;
   }
 
   /** Takes up what an earlier run of the daemon remembered. */
@@ -76,13 +80,13 @@ export class DriftLog {
       changed = true;
       const at = now.toISOString();
       const drift: Drift = { id: `${this.#next++}`, kind, service, detail, process: null, firstSeen: at, lastSeen: at, count: 1, repaired: false, openMilliseconds: null };
-      this.#open.set(key, { source, drift });
+      this.#open.set(key, { source, drift, since: this.#clock() });
       this.#onChange('opened', drift);
     }
-    for (const [key, { source: observer, drift }] of this.#open) {
+    for (const [key, { source: observer, drift, since }] of this.#open) {
       if (observer !== source || present.has(key)) continue;
       this.#open.delete(key);
-      this.#close(drift, now.getTime() - Date.parse(drift.firstSeen));
+      this.#close(drift, this.#clock() - since);
       changed = true;
     }
     return changed;

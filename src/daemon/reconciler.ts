@@ -7,8 +7,8 @@ import type { Config } from '../config/config.ts';
 import { type Accounts } from '../host/accounts.ts';
 import { HostError } from '../host/host-error.ts';
 import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy-files.ts';
-import { liveSockets } from '../host/sockets.ts';
-import type { Address } from '../net/address.ts';
+import { destroySockets, liveSockets, sendingSockets } from '../host/sockets.ts';
+import { type Address, formatAddress } from '../net/address.ts';
 import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
 import { resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
@@ -19,6 +19,7 @@ import type { ForeignChange } from '../host/nft-monitor.ts';
 import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
 import { Identities } from './identities.ts';
+import { policyChanges, revokedFlows } from './revoked.ts';
 
 /** Why a run happens; several may be served by one. */
 export type Cause = 'start' | 'kernel' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
@@ -59,6 +60,8 @@ export type ReconcilerOptions = {
   readonly saveGood: (good: ReadonlyMap<string, GoodVersion>) => Promise<void>;
   /** Called after every run that changed anything. */
   readonly onChange: () => void;
+  /** Milliseconds; monotonic. */
+  readonly clock?: () => number;
 };
 
 export type ReconcilerState = 'starting' | 'enforcing' | 'degraded';
@@ -91,6 +94,7 @@ const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  readonly #clock: () => number;
   readonly #identities = new Identities();
   readonly #desired = new DesiredState();
   readonly #drains = new Drains();
@@ -122,6 +126,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
     this.#good = options.good;
   }
 
@@ -186,7 +191,7 @@ export class Reconciler {
     const waiters = this.#waiters;
     this.#waiters = [];
     const started = performance.now();
-    this.#runningSince = started;
+    this.#runningSince = this.#clock();
     try {
       await this.#run(causes, started);
       this.#failures = 0;
@@ -247,6 +252,7 @@ export class Reconciler {
     const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets), since);
     this.#services = after;
     this.#sweep(before, after);
+    void this.#endRevoked(before, after);
     this.#state = 'enforcing';
     this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
@@ -257,6 +263,24 @@ export class Reconciler {
     }
     this.#report(causes, applied, deviations, changedServices(before, after), started);
     await this.#keepGood();
+  }
+
+  /** What a change of policy ended and a socket still has to send is not to leave once nobody owns the socket any more. */
+  async #endRevoked(before: readonly ServiceState[], after: readonly ServiceState[]): Promise<void> {
+    const { log, events } = this.#options;
+    const changes = policyChanges(before, after);
+    if (changes.length === 0) return;
+    const revoked = revokedFlows(changes, sendingSockets(), ({ uid, remote, remotePort }) => this.#drains.has(uid, remote, remotePort));
+    if (revoked.length === 0) return;
+    try {
+      await destroySockets(revoked);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      log.warn({ err: error.message, sockets: revoked.length }, 'sockets of revoked flows are not destroyed: what is left in them may leave when they are closed');
+      return;
+    }
+    log.info({ sockets: revoked.length, services: changes.map(({ after: { service } }) => service) }, 'ended connections that are no longer allowed');
+    events.add('ended', { connections: revoked.slice(0, 20).map(({ uid, remote, remotePort }) => ({ uid, address: formatAddress(remote), port: remotePort })) });
   }
 
   /** An answer that was on its way when a policy changed may have opened what the new one does not list: compiled anew, that goes. */
@@ -453,7 +477,7 @@ export class Reconciler {
 
   /** False when a run has been under way for far too long: the sign of life that the watchdog waits for. */
   get turns(): boolean {
-    return this.#runningSince === null || performance.now() - this.#runningSince < STUCK_MILLISECONDS;
+    return this.#runningSince === null || this.#clock() - this.#runningSince < STUCK_MILLISECONDS;
   }
 
   /** Resolves when no run is under way. */

@@ -1,7 +1,9 @@
 /** Sockets of this network namespace, from /proc/net (proc_net(5)); no privilege beyond reading it. */
 import { readFileSync } from 'node:fs';
+import { execa } from 'execa';
 import { type Address, formatAddress } from '../net/address.ts';
 import { wireAddress } from '../net/special.ts';
+import { HostError } from './host-error.ts';
 
 export type LiveSocket = { readonly protocol: 'tcp' | 'udp'; readonly address: string; readonly port: number };
 
@@ -31,6 +33,42 @@ function read<T>(of: (columns: readonly string[], protocol: 'tcp' | 'udp') => re
     }
     return text.split('\n').slice(1, -1).flatMap((line) => of(line.trim().split(/\s+/), protocol));
   });
+}
+
+/** A TCP socket with a peer, live, or closed with something left to send. Before Linux 6.16 the latter shows as root's. */
+export type Flow = { readonly uid: number; readonly local: Address; readonly localPort: number; readonly remote: Address; readonly remotePort: number };
+
+/** Of net/tcp_states.h: ESTABLISHED, SYN_SENT, FIN_WAIT1, CLOSE_WAIT, LAST_ACK, CLOSING; in the others there is nothing left to send. */
+const SENDING = new Set(['01', '02', '04', '08', '09', '0B']);
+
+/** TCP sockets that may still send something. */
+export function sendingSockets(): readonly Flow[] {
+  return read(([, local = '', remote = '', state = '', , , , uid = '']) => {
+    if (!SENDING.has(state)) return [];
+    const [address = '', port = ''] = local.split(':');
+    const [remoteAddress = '', remotePort = ''] = remote.split(':');
+    return [{ uid: Number(uid), local: readAddress(address), localPort: Number.parseInt(port, 16), remote: readAddress(remoteAddress), remotePort: Number.parseInt(remotePort, 16) }];
+  }, 'tcp');
+}
+
+const SS = '/usr/bin/ss';
+const SS_TIMEOUT = 10_000;
+/** Sockets of one call. */
+const AT_ONCE = 200;
+
+/**
+ * Ends sockets as `ss -K` does (SOCK_DESTROY of sock_diag(7)): what is left in them is not sent. Throws HostError where ss is missing or the kernel
+ * cannot do it (CONFIG_INET_DIAG_DESTROY).
+ */
+export async function destroySockets(flows: readonly Flow[]): Promise<void> {
+  for (let start = 0; start < flows.length; start += AT_ONCE) {
+    const terms = flows.slice(start, start + AT_ONCE).map(({ local, localPort, remote, remotePort }) => {
+      const [from, to] = [local, remote].map((address) => (address.family === 4 ? formatAddress(address) : `[${formatAddress(address)}]`));
+      return `( src ${from}:${localPort} and dst ${to}:${remotePort} )`;
+    });
+    const { stderr, failed, shortMessage } = await execa(SS, ['-K', '-H', '-n', '-t', '-a', terms.join(' or ')], { reject: false, timeout: SS_TIMEOUT, stdin: 'ignore', stdout: 'ignore', extendEnv: false, cwd: '/' });
+    if (failed) throw new HostError('ss -K', shortMessage ?? stderr);
+  }
 }
 
 /** Sockets that have a peer. */

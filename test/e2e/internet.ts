@@ -2,7 +2,7 @@
 import { type Agent, startAgent } from './agent-client.ts';
 import type { Query, Zone } from './dns-server.ts';
 import type { Namespaces } from './namespace.ts';
-import { accountOf, closedPort, link, nameservers, spareServers } from './plan.ts';
+import { accountOf, closedPort, link, nameservers, sparePorts, spareServers } from './plan.ts';
 import { run } from './run.ts';
 import { type Protocol, type Sockets, socketsOf } from './sockets.ts';
 
@@ -56,7 +56,7 @@ const ruleset = `table inet internet {
     iifname != "up0" accept
     th dport 53 ip daddr { ${v4} } accept
     th dport 53 ip6 daddr { ${v6} } accept
-    tcp dport ${closedPort} accept
+    tcp dport { ${closedPort}, ${sparePorts.first}-${sparePorts.last} } accept
     meta l4proto tcp dnat to :${echoPorts.first}-${echoPorts.last}
     meta l4proto udp dnat ip to ${link.internet.v4}:${echoPorts.first}-${echoPorts.last}
     meta l4proto udp dnat ip6 to [${link.internet.v6}]:${echoPorts.first}-${echoPorts.last}

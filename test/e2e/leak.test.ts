@@ -209,6 +209,46 @@ test.serial('ten thousand names whose name server is silent do not hold up anyth
   await until('it is gone', async () => !(await world().status()).services.some(({ service }) => service === 'billing'));
 });
 
+/** Starts the daemon with the clock that the file says, as an offset. */
+const underFakeClock = [
+  '/bin/sh',
+  '-c',
+  'exec env LD_PRELOAD="$(echo /usr/lib/*/faketime/libfaketime.so.1)" FAKETIME_TIMESTAMP_FILE=/run/clock FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1 "${0%/*}/lib/node" "${0%/*}/lib/netwalld.mjs" "$@"',
+];
+
+test.serial('the clock jumps by years, back and forth', async (t) => {
+  const clock = (offset: string) => world().host.write('/run/clock', `${offset}\n`);
+  const year = async () => new Date((await world().ctl(['block', 'webapp', '--json'])).exitCode === 0 ? ((await world().status()).services[0]?.message ?? '').replace(/^blocked since (\S+): .*/, '$1') : 0).getFullYear();
+  await world().daemon.stop();
+  await clock('+0');
+  await world().daemon.start({ config, under: underFakeClock });
+  const now = new Date().getFullYear();
+  const offsets = ['+1y', '-20y', '+10y', '+0'];
+  await under(t, offsets.length, async (round) => {
+    await clock(offsets[round] ?? '+0');
+    await world().policy('webapp.yaml', policy(`, ${5500 + round}`));
+    await until('the edit is in force', () => passes(world(), ['webapp', 'tcp', '45.64.7.1', 5500 + round]), 5000);
+    await world().internet.zone({ 'api.partner.net': { addresses: [`45.64.22.${round + 1}`], ttl: 1 } });
+    await until('DNS is followed', () => passes(world(), ['webapp', 'tcp', `45.64.22.${round + 1}`, 443]), 10_000);
+    await world().nft('flush ruleset');
+  });
+  // what was saved by one clock is read by another
+  await clock('+10y');
+  t.is(await year(), now + 10);
+  await world().ctl(['unblock', 'webapp']);
+  await world().daemon.stop();
+  for (const offset of ['-20y', '+20y']) {
+    await clock(offset);
+    await world().daemon.start({ config, under: underFakeClock });
+    await until('names are known again', () => passes(world(), ['webapp', 'tcp', '45.64.22.4', 443]), 10_000);
+    t.true(await intact());
+    await world().daemon.stop();
+  }
+  await world().daemon.start({ config });
+  const { history }: { history: readonly { openMilliseconds: number }[] } = JSON.parse((await world().ctl(['drift', '--json'])).stdout);
+  t.deepEqual(history.filter(({ openMilliseconds }) => openMilliseconds < 0 || openMilliseconds > 600_000), []);
+});
+
 test.serial('the guard comes back after its holder is gone', async (t) => {
   for (const pid of await interactive()) process.kill(pid, 'SIGKILL');
   await until('it is noticed', async () => world().daemon.log().some(({ msg }) => String(msg).startsWith('no guard: ')));

@@ -28,6 +28,9 @@ export const networks = {
 /** Nobody listens on this port anywhere: a connection is refused by the far side, not by the wall. */
 export const closedPort = 9;
 
+/** TCP ports of the internet on which a test's own servers listen, and nobody else. */
+export const sparePorts = { first: 27_000, last: 27_099 } as const;
+
 export type Account = {
   readonly uid: number;
   /** The primary group. */
