@@ -1,5 +1,5 @@
-/** netwalld: the command line of the daemon. */
-import { Command, CommanderError, Option } from 'commander';
+/** netwalld: what its command line makes of it. */
+import { CommanderError } from 'commander';
 import { type Logger, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from '../config/config.ts';
@@ -9,6 +9,7 @@ import { readConfigFile } from '../host/config-file.ts';
 import { HostError } from '../host/host-error.ts';
 import { formatProblem, hasErrors } from '../policy/problem.ts';
 import { startDaemon } from './daemon.ts';
+import { program } from './program.ts';
 
 type Flags = { readonly config?: string; readonly check?: boolean; readonly once?: boolean; readonly logLevel?: Config['log']['level'] };
 
@@ -66,16 +67,6 @@ async function main(flags: Flags): Promise<number> {
   const log = openLog({ ...config.log, level: flags.logLevel ?? config.log.level });
   return flags.once === true ? once(config, log) : run(config, log);
 }
-
-const program = new Command('netwalld')
-  .description('Confines what each service on this host may talk to, by the policies in /etc/netwall.d.')
-  .version(VERSION)
-  .option('--config <file>', 'configuration (default: /etc/netwall/netwalld.yaml, if it is there)')
-  .option('--check', 'validate configuration and policies, apply nothing; exit 4 when something is wrong')
-  .option('--once', 'apply once and exit; the rules stay')
-  .addOption(new Option('--log-level <level>', 'how much to log').choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal']))
-  .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text) });
 
 try {
   program.parse();
