@@ -13,6 +13,26 @@ const RAPID = 10_000;
 
 const element = (index: number) => `30500 . 91.201.${(index >> 8) & 255}.${index & 255} . tcp . 443`;
 
+/** The same wall without the guard: how long it is open after each flush, told from how many of a steady stream of datagrams arrive. */
+const withoutGuard = async (world: World) => {
+  await world.daemon.stop();
+  await world.daemon.start({ config: { reconcile_interval: '1h', guard: { mark: null } }, within: 60_000 });
+  const flood = await startFlood(world, accountOf(500), elsewhere);
+  const started = performance.now();
+  const counts: number[] = [];
+  for (let round = 0; round < FLUSHES; round += 1) {
+    const before = await flood.arrived();
+    await world.nft('flush ruleset');
+    await sleep(2500);
+    counts.push((await flood.arrived()) - before);
+  }
+  const elapsed = performance.now() - started;
+  const { tried, arrived: total } = await flood.stop();
+  await world.daemon.stop();
+  await world.daemon.start({ config: { reconcile_interval: '1h' }, within: 60_000 });
+  return { tried, arrived: total, milliseconds: counts.map((count) => (count * elapsed) / tried) };
+};
+
 export const drift = async (world: World): Promise<readonly Figure[]> => {
   await writePolicies(world, POLICIES, () => ({ addresses: 40 }));
   await world.daemon.start({ config: { reconcile_interval: '1h' }, within: 60_000 });
@@ -38,6 +58,8 @@ export const drift = async (world: World): Promise<readonly Figure[]> => {
   }
   const { tried, arrived } = await flood.stop();
 
+  const open = await withoutGuard(world);
+
   const single1: number[] = [];
   for (let round = 0; round < CHANGES; round += 1) {
     const before = (await repaired()).repaired;
@@ -59,6 +81,9 @@ export const drift = async (world: World): Promise<readonly Figure[]> => {
     single('… max', Math.max(...restored), 'ms'),
     median('an allowed connection goes through again, p50', 'ms', waited),
     single(`datagrams past the wall during ${FLUSHES} flushes, of ${tried}`, arrived, 'packets', 0),
+    median('without the guard: packets get out after a flush for, p50', 'ms', open.milliseconds, 20),
+    single('… p99', quantile(open.milliseconds, 0.99), 'ms', 60),
+    single(`… packets in ${FLUSHES} flushes, of ${open.tried}`, open.arrived, 'packets'),
     median('a foreign element is gone (from the event on), p50', 'ms', single1, 20),
     single('… p99', quantile(single1, 0.99), 'ms'),
     single(`${RAPID} foreign changes in ${Math.round(made)} ms, all undone after`, performance.now() - start, 'ms'),

@@ -1,6 +1,7 @@
 /** The commands of netwallctl. Importing this runs nothing: the manual pages and completion are made from it. */
+import { userInfo } from 'node:os';
 import { Command } from 'commander';
-import { type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
+import { type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import { driftText, eventText } from './drift.ts';
 import { painter } from './output.ts';
@@ -121,6 +122,29 @@ command('try [paths...]', 'apply policy files for a while; rolled back unless co
     const { tryCommand } = await import('./try.ts');
     exitCode = await tryCommand(global().socket, paths, options, { json: global().json === true, say, complain });
   });
+
+command('grant <service> <destination> <ports...>', 'a permission for a while, which runs out in the kernel; DESTINATION and PORTS as in a policy file')
+  .requiredOption('--for <duration>', 'for how long: 30s, 10m, 1h, 2d')
+  .requiredOption('--reason <text>', 'why; shown in status until it is over')
+  .option('--private', 'a domain may resolve to private and other special-use addresses')
+  .action(async (service: string, to: string, ports: string[], options: { readonly for: string; readonly reason: string; readonly private?: boolean }) => {
+    const query = new URLSearchParams({ service, to, for: options.for, reason: options.reason, by: process.env['SUDO_USER'] ?? userInfo().username });
+    for (const port of ports) query.append('port', port);
+    if (options.private === true) query.set('private', '1');
+    const granted = await post<PermitReport>(`/v1/grant?${query.toString()}`);
+    print(granted, () => `grant ${granted.id}: ${granted.service} may reach ${granted.to} at ${granted.ports.join(', ')} until ${granted.until}; end it with: netwallctl revoke ${granted.id}`);
+  });
+
+command('grants', 'permissions for a while that are in force').action(async () => {
+  const report = await get<GrantsReport>('/v1/grants');
+  const { grantsText } = await import('./grants.ts');
+  print(report, () => grantsText(report.grants, paint));
+});
+
+command('revoke <grant>', 'end a grant before its time: its number, a service, or "all"').action(async (which: string) => {
+  const report = await post<GrantsReport>(`/v1/revoke?${new URLSearchParams({ which }).toString()}`);
+  print(report, () => report.grants.map(({ id, service, to }) => `grant ${id} has ended: ${service} to ${to}`).join('\n'));
+});
 
 command('block <service>', 'shut a service at once: nothing out, nothing in, until unblock').action(async (service: string) => {
   const report = await post(`/v1/block?${new URLSearchParams({ service }).toString()}`);

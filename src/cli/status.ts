@@ -1,5 +1,6 @@
 /** `netwallctl status`: the state at a glance. */
 import type { NameReport, ServiceReport, StatusReport } from '../control/api.ts';
+import { remainingText } from './grants.ts';
 import { bytesText, type Colour, type Paint, table } from './output.ts';
 
 const STATE_COLOURS: Readonly<Record<string, Colour>> = {
@@ -67,6 +68,9 @@ export function statusText(status: StatusReport, one: string | null, paint: Pain
   if (status.message !== null) lines.push(paint('red', status.message));
   if (status.guard.state === 'failed') lines.push(paint('yellow', `no guard: ${status.guard.message ?? ''}`));
   if (status.trial !== null) lines.push(paint('yellow', `on trial until ${new Date(status.trial.until).toLocaleString('sv-SE')}: ${status.trial.files.join(', ')}`));
+  for (const { id, service, to, ports, remainingSeconds, reason } of status.grants) {
+    if (one === null || one === service) lines.push(paint('yellow', `grant ${id}: ${service} may reach ${to} at ${ports.join(', ')} for another ${remainingText(remainingSeconds)} (${reason})`));
+  }
   lines.push('', overview(services, paint));
   for (const service of services) {
     if (one === null && service.message === null) continue;

@@ -29,6 +29,22 @@ export type DnsReport = {
   readonly refusedNames?: readonly { readonly name: string; readonly type: string; readonly count: number; readonly firstSeen: string; readonly lastSeen: string }[];
 };
 
+/** A permission that an operator gave for a while. `to` and `ports` as in a policy file. */
+export type PermitReport = {
+  readonly id: number;
+  readonly service: string;
+  readonly to: string;
+  readonly ports: readonly string[];
+  readonly private: boolean;
+  readonly reason: string;
+  /** The operator, as far as netwallctl could tell. */
+  readonly by: string;
+  readonly since: string;
+  readonly until: string;
+  readonly remainingSeconds: number;
+};
+export type GrantsReport = { readonly grants: readonly PermitReport[] };
+
 export type ServiceReport = {
   readonly service: string;
   readonly mode: Mode;
@@ -51,6 +67,7 @@ export type StatusReport = {
   readonly generation: number;
   /** Policies that are in force for a while without being installed. */
   readonly trial: TrialReport | null;
+  readonly grants: readonly PermitReport[];
   /** Whether what the table does not judge is dropped, so that nothing gets out while somebody else removes the table. */
   readonly guard: { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
   readonly services: readonly ServiceReport[];
@@ -80,7 +97,7 @@ export type DiffReport = { readonly differences: readonly string[] };
 /** A line of the stream of events: what is beside `time` and `type` depends on the latter. */
 export type EventReport = {
   readonly time: string;
-  readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block' | 'ended';
+  readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block' | 'ended' | 'grant';
   readonly [key: string]: unknown;
 };
 export type TrialReport = { readonly files: readonly string[]; readonly until: string };

@@ -1,14 +1,16 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
 import type { Address } from '../net/address.ts';
-import type { DiffReport, DriftReport, EventReport, ReloadReport, ResolveReport } from '../control/api.ts';
+import type { DiffReport, DriftReport, EventReport, GrantsReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
 import { parseDuration } from '../config/duration.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
+import { deniesAll, temporaryRules } from '../policy/temporary.ts';
 import type { Events } from './events.ts';
+import type { Request } from './permits.ts';
 import { statusReport, type StatusSources } from './report.ts';
 
 export type RouteOptions = {
@@ -19,9 +21,14 @@ export type RouteOptions = {
   /** Asks for a name now, whatever is known of it. */
   readonly resolve: (name: string) => Promise<ResolveReport>;
   /** Shuts a service, or lets it go; false: it was not shut. */
+  /** Gives a permission that can be read; resolves when it is in force. Throws HostError when it cannot be kept. */
+  readonly grant: (wanted: Request) => Promise<PermitReport>;
+  /** By number or service, or all. */
+  readonly revoke: (which: string) => Promise<readonly PermitReport[]>;
   readonly block: (service: string, shut: boolean) => Promise<boolean>;
 };
 
+const MOST_REASON = 200;
 const NO_TRIAL = { status: 404, body: { error: 'nothing is being tried' } };
 const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
 
@@ -31,8 +38,8 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, addressesOf, uidOf, resolve, block }: RouteOptions): Routes {
-  const { reconciler, enforcer, drift, trial } = status;
+export function controlRoutes({ status, events, addressesOf, uidOf, resolve, block, grant, revoke }: RouteOptions): Routes {
+  const { reconciler, enforcer, drift, trial, permits } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
@@ -40,6 +47,7 @@ export function controlRoutes({ status, events, addressesOf, uidOf, resolve, blo
         const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
         return ok(statusReport(status, counters));
       },
+      '/v1/grants': () => ok({ grants: permits.report } satisfies GrantsReport),
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),
       '/v1/explain': async (query) => {
@@ -82,6 +90,27 @@ export function controlRoutes({ status, events, addressesOf, uidOf, resolve, blo
       },
       '/v1/try/confirm': async () => ((await trial.confirm()) ? ok({ outcome: 'confirmed' }) : NO_TRIAL),
       '/v1/try/cancel': async () => ((await trial.cancel('cancelled')) ? ok({ outcome: 'rolled back' }) : NO_TRIAL),
+      '/v1/grant': async (query) => {
+        const text = (key: string) => query.get(key) ?? '';
+        const milliseconds = parseDuration(text('for'), { least: 1000, most: 30 * 24 * 3_600_000 });
+        if (!milliseconds.ok) return { status: 400, body: { error: milliseconds.fault } };
+        const reason = text('reason').trim();
+        if (reason === '' || reason.length > MOST_REASON) return { status: 400, body: { error: `a reason of 1 to ${MOST_REASON} characters is needed: whoever reads status must know why` } };
+        const service = reconciler.services.find(({ entry }) => entry.service === text('service'));
+        if (service === undefined) return { status: 404, body: { error: `no service "${text('service')}"` } };
+        if (service.entry.linked === null || service.confinement.mode === 'block') return { status: 409, body: { error: `service "${text('service')}" is blocked: nothing can be granted to it` } };
+        const wanted = { to: text('to'), ports: query.getAll('port'), private: query.has('private') };
+        const found = temporaryRules(wanted, service.confinement.dns.mode, 'grant');
+        if (!found.ok) return { status: 400, body: { error: found.error } };
+        const denied = service.confinement.deny.find((deny) => found.rules.some((rule) => deniesAll(deny, rule)));
+        if (denied !== undefined) return { status: 409, body: { error: `${denied.text} is denied at ${denied.at.file}:${denied.at.line}, and deny always holds` } };
+        return ok(await grant({ ...wanted, service: service.entry.service, reason, by: text('by').slice(0, 64), milliseconds: milliseconds.value }));
+      },
+      '/v1/revoke': async (query) => {
+        const which = query.get('which') ?? '';
+        const ended = await revoke(which);
+        return ended.length > 0 ? ok({ grants: ended } satisfies GrantsReport) : { status: 404, body: { error: `no grant "${which}": netwallctl grants lists them` } };
+      },
       '/v1/block': async (query) => {
         const service = query.get('service') ?? '';
         if (!reconciler.services.some(({ entry }) => entry.service === service)) return { status: 404, body: { error: `no service "${service}"` } };

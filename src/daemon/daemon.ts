@@ -42,6 +42,7 @@ import { Enforcer } from './enforcer.ts';
 import { Guard } from './guard.ts';
 import { nameFindings } from './report.ts';
 import { Surroundings } from './surroundings.ts';
+import { Permits, savedPermits } from './permits.ts';
 import { Trial } from './trial.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
 
@@ -152,6 +153,13 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   drift.restore((await readState(state, 'history', z.array(driftSchema), log)) ?? []);
   const good = new Map(((await readState(state, 'last-good', goodVersions, log)) ?? []).map((version: GoodVersion) => [version.name, version]));
 
+  const permits = new Permits({
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    onChange: () => void saveGrants().then(() => running.request('names')),
+    onExpired: (grant) => events.add('grant', { outcome: 'expired', grant }),
+  });
+  permits.load((await readState(state, 'grants', savedPermits, log)) ?? { next: 1, permits: [] });
   const blocks = new Map(Object.entries((await readState(state, 'blocks', z.record(z.string(), z.string()), log)) ?? {}));
 
   const nameservers = new Nameservers();
@@ -189,6 +197,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       log.error({ err: error.message }, 'state is not saved');
     }
   };
+  const saveGrants = () => save('grants', permits.save());
   const savingBook = deferred(SAVE_MILLISECONDS, async () => {
     await save('generation', enforcer.generation);
     await save('accounts', accounts.save());
@@ -243,6 +252,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     events,
     good,
     tried: (installed) => trial.over(installed),
+    granted: (services) => permits.over(services),
     blocks: () => blocks,
     saveGood: (versions) => state.write('last-good', [...versions.values()]),
     onChange: () => {
@@ -273,7 +283,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const surroundings = new Surroundings({ services: () => running.services, uidOf: (name) => accounts.find('user', name), nft, table, guard, drift, log });
   const routes = controlRoutes({
     events,
-    status: { reconciler: running, enforcer, guard, trial, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    status: { reconciler: running, enforcer, guard, trial, permits, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
     addressesOf: (domain) => resolver.entry(domain).current,
     uidOf: (name) => accounts.find('user', name),
     block: async (service, shut) => {
@@ -286,6 +296,31 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       events.add('block', { service, blocked: shut });
       log.warn({ service }, shut ? 'blocked by an operator' : 'no longer blocked by an operator');
       return true;
+    },
+    grant: async (wanted) => {
+      const before = permits.save();
+      const permit = permits.add(wanted);
+      try {
+        // kept before it is said to be so: it must hold after a restart
+        await state.write('grants', permits.save());
+      } catch (error) {
+        permits.load(before);
+        throw error;
+      }
+      await running.request('names');
+      // a name that nobody has asked for yet: the first connection is not to fail for want of its address
+      if (await resolver.again(wanted.to.toLowerCase())) await running.request('names');
+      events.add('grant', { outcome: 'granted', grant: permit });
+      log.warn({ ...permit }, 'granted by an operator');
+      return permit;
+    },
+    revoke: async (which) => {
+      const ended = permits.revoke(({ id, service }) => which === 'all' || which === service || which === `${id}`);
+      if (ended.length === 0) return ended;
+      await state.write('grants', permits.save());
+      await running.request('names');
+      for (const grant of ended) events.add('grant', { outcome: 'revoked', grant });
+      return ended;
     },
     resolve: async (name) => {
       const services = running.services.filter(({ entry }) => entry.linked !== null && nameMatcher(entry.linked).allowing(name).length > 0).map(({ entry }) => entry.service);
@@ -344,6 +379,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       await notify('STOPPING=1');
       await trial.cancel('netwalld stopped');
       for (const stop of stops) stop();
+      permits.close();
       resolver.close();
       listeners.close();
       forwarder.close();

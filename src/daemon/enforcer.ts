@@ -8,7 +8,7 @@ import type { ElementChange } from '../host/nft-monitor.ts';
 import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalName } from '../ruleset/compile.ts';
 import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
-import { type Counter, type Element, elementId, type ObservedElement } from '../ruleset/element.ts';
+import { type Counter, type Element, elementId, type ObservedElement, withEnd } from '../ruleset/element.ts';
 import { ListingError, readElements } from '../ruleset/listing.ts';
 import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
 import type { Governed } from '../ruleset/guard.ts';
@@ -121,7 +121,7 @@ export class Enforcer {
   }
 
   #text(transaction: Transaction): string {
-    return transactionText(this.#options.table, transaction);
+    return transactionText(this.#options.table, transaction, performance.now());
   }
 
   async #commit(transaction: Transaction, text = this.#text(transaction)): Promise<void> {
@@ -170,13 +170,14 @@ export class Enforcer {
       this.#held = new Map();
       return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: [], gone: false };
     }
-    const policy = elements.filter(({ set }) => POLICY.has(set));
+    const now = performance.now();
+    const policy = policyElements(elements, desired, now);
     this.#held = groupByPrincipal(policy);
     const observed = new Map(policy.map((element) => [elementId(element), element]));
     deviations.push(...elementDeviations(this.#held, this.#grants.extend(desired)));
     // those of later than the listing are in the kernel although it does not show them
     this.#grants.dropMissing(observed, sequence);
-    await this.#renew(desired.flatMap((ruleset) => expiringElements(ruleset.elements, observed)));
+    await this.#renew(desired.flatMap((ruleset) => expiringElements(ruleset.elements, observed, now)));
     return { deviations, drains: elements.filter(isDrain), gone: false };
   }
 
@@ -221,7 +222,7 @@ export class Enforcer {
     const elements = readable(listing);
     if (elements === null) return ['the table holds what no netwalld has written'];
     const rules = skeleton === this.#skeleton ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
-    return [...rules, ...elementDeviations(groupByPrincipal(elements.filter(({ set }) => POLICY.has(set))), this.#grants.extend(desired))];
+    return [...rules, ...elementDeviations(groupByPrincipal(policyElements(elements, desired, performance.now())), this.#grants.extend(desired))];
   }
 
   async #renew(elements: readonly Element[]): Promise<void> {
@@ -482,6 +483,12 @@ function readable(listing: unknown): readonly ObservedElement[] | null {
     if (error instanceof ListingError) return null;
     throw error;
   }
+}
+
+/** What comes from policies, with the end of what is only for a while. */
+function policyElements(elements: readonly ObservedElement[], desired: readonly PrincipalRuleset[], now: number): readonly ObservedElement[] {
+  const ending = new Map(desired.flatMap((ruleset) => ruleset.elements).flatMap((element) => (element.until === undefined ? [] : [[elementId(element), element] as const])));
+  return elements.filter(({ set }) => POLICY.has(set)).map((element) => withEnd(element, ending.get(elementId(element)), now));
 }
 
 function firstDifference(expected: string, found: string): string {

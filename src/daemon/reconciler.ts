@@ -9,7 +9,7 @@ import { HostError } from '../host/host-error.ts';
 import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy-files.ts';
 import { destroySockets, liveSockets, sendingSockets } from '../host/sockets.ts';
 import { type Address, formatAddress } from '../net/address.ts';
-import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
+import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet, type ServiceEntry } from '../policy/policy-set.ts';
 import { resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
@@ -55,6 +55,8 @@ export type ReconcilerOptions = {
   readonly good: ReadonlyMap<string, GoodVersion>;
   /** Installed files with what is tried in their place; the same array when nothing is. */
   readonly tried: (installed: readonly PolicyFile[]) => readonly PolicyFile[];
+  /** Services with what an operator granted them for a while. */
+  readonly granted: (services: readonly ServiceEntry[]) => readonly ServiceEntry[];
   readonly blocks: () => ReadonlyMap<string, string>;
   /** Keeps the last good versions; throws HostError. */
   readonly saveGood: (good: ReadonlyMap<string, GoodVersion>) => Promise<void>;
@@ -226,7 +228,7 @@ export class Reconciler {
     if (this.#scan.unsettled) setTimeout(() => this.trigger('files'), SETTLE_MILLISECONDS + 10).unref();
     await this.#readPolicies(told || causes.has('accounts') || causes.has('interval'));
     const before = this.#services;
-    const { services } = this.#set;
+    const services = this.#options.granted(this.#set.services);
     const idOf = this.#options.accounts.id;
     const moved = this.#identities.note(services, idOf);
     names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));

@@ -9,6 +9,7 @@ import type { DnsStatistics } from './dns-statistics.ts';
 import type { DriftLog, Finding } from './drift.ts';
 import type { Enforcer } from './enforcer.ts';
 import type { Guard } from './guard.ts';
+import type { Permits } from './permits.ts';
 import type { Trial } from './trial.ts';
 import type { Reconciler } from './reconciler.ts';
 
@@ -93,12 +94,13 @@ export type StatusSources = {
   readonly enforcer: Enforcer;
   readonly guard: Guard;
   readonly trial: Trial;
+  readonly permits: Permits;
   readonly drift: DriftLog;
   readonly statusOf: NameStatusOf;
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
-export function statusReport({ reconciler, enforcer, guard, trial, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+export function statusReport({ reconciler, enforcer, guard, trial, permits, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -108,6 +110,7 @@ export function statusReport({ reconciler, enforcer, guard, trial, drift, status
     generation,
     trial: trial.report,
     guard: guard.state,
+    grants: permits.report,
     services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
   };

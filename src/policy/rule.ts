@@ -19,7 +19,12 @@ export type Rule = {
   readonly at: Position;
   /** The destination as an administrator would write it, for messages and element comments. */
   readonly text: string;
+  /** Only for a while, and in no file; omitted: for as long as the file says so. */
+  readonly term?: Term;
 };
+
+/** `seconds` in all; `until`: milliseconds of the daemon's monotonic clock. */
+export type Term = { readonly seconds: number; readonly until: number };
 
 export type LinkedPolicy = {
   readonly policy: Policy;

@@ -6,9 +6,9 @@ import { matchesDomain } from '../resolve/domain-pattern.ts';
 import { guard } from '../resolve/guard.ts';
 import type { Confinement } from './confinement.ts';
 
-/** The CIDRs a policy itself allows; an address inside one is meant, whichever name leads there. */
+/** The CIDRs a policy itself allows; an address inside one is meant, whichever name leads there. One that is granted for a while says nothing of names. */
 export function allowedNetworks(confinement: Confinement): readonly Network[] {
-  return confinement.allow.flatMap(({ target }) => (target.kind === 'network' ? [target.network] : []));
+  return confinement.allow.flatMap(({ target, term }) => (target.kind === 'network' && term === undefined ? [target.network] : []));
 }
 
 /** What DNS said for a name, or for every name that a wildcard covers and that was seen. */

@@ -12,7 +12,7 @@ import { addressIntervals } from '../net/interval.ts';
 import type { Labelled, PortInterval } from '../net/rectangle.ts';
 import { paint, paintPorts, portIndex } from '../net/rectangle.ts';
 import type { PrincipalKind } from '../policy/policy.ts';
-import type { Rule } from '../policy/rule.ts';
+import type { Rule, Term } from '../policy/rule.ts';
 import { addressesFor, allowedNetworks, judgeAddresses } from './admitted.ts';
 import type { Confinement } from './confinement.ts';
 import type { Element } from './element.ts';
@@ -50,7 +50,7 @@ const EGRESS: SetNames = { exact: 'egress', net: 'egress_net', proto: 'egress_pr
 const INGRESS: SetNames = { exact: 'ingress', net: 'ingress', proto: 'ingress_proto' };
 
 /** An element before it is given its principal: `tail` is its key without the id. */
-type Permission = { readonly set: string; readonly tail: string; readonly timeout: number | null; readonly comment: string };
+type Permission = { readonly set: string; readonly tail: string; readonly timeout: number | null; readonly until?: number; readonly comment: string };
 
 const FAMILIES: readonly Family[] = [4, 6];
 const single = ({ first, last }: Interval): boolean => first === last;
@@ -82,12 +82,15 @@ function portText({ first, last }: PortInterval): string {
   return first === last ? `${first}` : `${first}-${last}`;
 }
 
+const termOf = ({ seconds, until }: Term, timeout: number | null) => ({ timeout: timeout === null ? seconds : Math.min(timeout, seconds), until });
+
 /** Writes disjoint planes as keys. Addresses open in every class become one key for all protocols. */
 function permissions(painted: Planes, family: Family, names: SetNames, describe: (rule: Rule) => string, timeout: number | null): Permission[] {
   const found: Permission[] = [];
   const add = (set: string, rule: Rule, ...key: string[]) =>
-    found.push({ set: `${set}${family}`, tail: key.join(' . '), timeout, comment: describe(rule) });
-  const full = (wanted: ProtocolClass) => painted[wanted].filter(({ ports }) => isAllPorts(ports));
+    found.push({ set: `${set}${family}`, tail: key.join(' . '), comment: describe(rule), ...(rule.term === undefined ? { timeout } : termOf(rule.term, timeout)) });
+  // what is only for a while does not melt into what stays
+  const full = (wanted: ProtocolClass) => painted[wanted].filter(({ ports, label }) => isAllPorts(ports) && label.term === undefined);
   const everything = PROTOCOL_CLASSES.map((wanted) => addressIntervals.normalise(full(wanted).map(({ addresses }) => addresses))).reduce(addressIntervals.intersect);
   for (const { addresses, label } of full('tcp')) {
     for (const piece of addressIntervals.intersect([addresses], everything)) add(names.proto, label, formatInterval(family, piece), '0-255');
@@ -138,7 +141,7 @@ function paintAddress({ address, rules }: Domains, taken: (wanted: ProtocolClass
 }
 
 /** What `nft list` shows of a rule: its file and its text, not its line, which moves with every edit above it. */
-const describe = ({ at, text }: Rule) => elementComment(`${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}`);
+const describe = ({ at, text, term }: Rule) => elementComment(term === undefined ? `${at.file.slice(at.file.lastIndexOf('/') + 1)} ${text}` : text);
 const describeName = ({ text }: Rule) => elementComment(text);
 
 type Grounds = {
@@ -219,7 +222,14 @@ function dnsElements({ kind, mode, dns }: Confinement, id: number): readonly Ele
   return kind === 'user' ? [{ ...element, set: 'user_dns_own' }] : [];
 }
 
-const elementFor = (kind: PrincipalKind, id: number, { set, tail, timeout, comment }: Permission): Element => ({ set: `${kind}_${set}`, key: `${id} . ${tail}`, mode: null, timeout, comment });
+const elementFor = (kind: PrincipalKind, id: number, { set, tail, timeout, until, comment }: Permission): Element => ({
+  set: `${kind}_${set}`,
+  key: `${id} . ${tail}`,
+  mode: null,
+  timeout,
+  comment,
+  ...(until === undefined ? {} : { until }),
+});
 
 /**
  * Elements for addresses that DNS gave for a name just now, by rules that list the name: what `compileService` will say of them

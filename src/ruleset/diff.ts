@@ -1,6 +1,6 @@
 /** The difference between two sets of elements: what a transaction has to say. Pure. */
 import type { Element, ObservedElement } from './element.ts';
-import { elementId, sameElement } from './element.ts';
+import { elementId, sameElement, timeoutAt } from './element.ts';
 
 export type ElementChanges = { readonly added: readonly Element[]; readonly removed: readonly Element[] };
 
@@ -27,10 +27,11 @@ export function diffElements(from: readonly Element[], to: readonly Element[]): 
 /** A timed element is renewed once less than this share of its time is left; that keeps renewals rare and the switch alive. */
 const RENEW_BELOW = 0.5;
 
-/** Elements that are as desired but run out soon. */
-export function expiringElements(desired: readonly Element[], observed: ReadonlyMap<string, ObservedElement>): readonly Element[] {
+/** Elements that are as desired but run out sooner than they should. `now`: by the daemon's monotonic clock. */
+export function expiringElements(desired: readonly Element[], observed: ReadonlyMap<string, ObservedElement>, now: number): readonly Element[] {
   return desired.filter((element) => {
     const left = observed.get(elementId(element))?.expires ?? null;
-    return element.timeout !== null && left !== null && left < element.timeout * RENEW_BELOW;
+    const most = timeoutAt(element, now);
+    return most !== null && left !== null && left < most * RENEW_BELOW;
   });
 }

@@ -13,6 +13,8 @@ export type Element = {
   readonly port?: number;
   /** Seconds until the kernel drops the element by itself should nobody renew it; null: permanent. */
   readonly timeout: number | null;
+  /** Milliseconds of the daemon's monotonic clock, when it is to be gone at the latest: the timeout it is given ends then. Omitted: no such time. */
+  readonly until?: number;
   /** What a reader of `nft list` sees; no part of an element's identity. */
   readonly comment: string | null;
 };
@@ -32,7 +34,21 @@ export const elementId = (element: Pick<Element, 'set' | 'key'>): string => `${e
 
 /** Same content, whatever the counters, the time left and the comment. */
 export function sameElement(a: Element, b: Element): boolean {
-  return a.set === b.set && a.key === b.key && a.mode === b.mode && a.port === b.port && (a.timeout === null) === (b.timeout === null);
+  return a.set === b.set && a.key === b.key && a.mode === b.mode && a.port === b.port && (a.timeout === null) === (b.timeout === null) && a.until === b.until;
+}
+
+/** The timeout to give an element now, in seconds. */
+export function timeoutAt({ timeout, until }: Element, now: number): number | null {
+  return timeout === null || until === undefined ? timeout : Math.max(1, Math.min(timeout, Math.ceil((until - now) / 1000)));
+}
+
+/** Listings are in whole seconds, and a large transaction takes some. */
+const LATE_SECONDS = 5;
+
+/** As observed, with the end that is desired of it, where the kernel will keep that. */
+export function withEnd(observed: ObservedElement, desired: Element | undefined, now: number): ObservedElement {
+  if (desired?.until === undefined || observed.expires === null) return observed;
+  return observed.expires <= Math.max(1, (desired.until - now) / 1000) + LATE_SECONDS ? { ...observed, until: desired.until } : observed;
 }
 
 /** nft allows 128 bytes of comment and has no escape for a quote. */

@@ -3,7 +3,7 @@
  * complains about is the operation that failed.
  */
 import type { ElementChanges } from './diff.ts';
-import type { Counter, Element } from './element.ts';
+import { type Counter, type Element, timeoutAt } from './element.ts';
 import { chainNames, INTERVAL_SETS, skeletonText, type Table } from './skeleton.ts';
 
 export type Operation =
@@ -36,7 +36,9 @@ function bySet(elements: readonly Element[]): Map<string, Element[]> {
 }
 
 /** An element as nft reads it. A map's target chain is named after its side: `user_mode` goes to `user_enforce`. */
-export function elementText({ set, key, mode, port, timeout, comment }: Element, counter?: Counter): string {
+export function elementText(element: Element, counter?: Counter, now = 0): string {
+  const { set, key, mode, port, comment } = element;
+  const timeout = timeoutAt(element, now);
   const parts = [key];
   if (counter !== undefined) parts.push(`counter packets ${counter.packets} bytes ${counter.bytes}`);
   if (timeout !== null) parts.push(`timeout ${timeout}s`);
@@ -46,9 +48,9 @@ export function elementText({ set, key, mode, port, timeout, comment }: Element,
   return parts.join(' ');
 }
 
-function addLines(table: string, elements: readonly Element[], counters?: ReadonlyMap<Element, Counter>): string[] {
+function addLines(table: string, elements: readonly Element[], now: number, counters?: ReadonlyMap<Element, Counter>): string[] {
   return [...bySet(elements)].map(([set, list]) => {
-    const texts = list.map((element) => elementText(element, counters?.get(element)));
+    const texts = list.map((element) => elementText(element, counters?.get(element), now));
     return `add element inet ${table} ${set} { ${texts.join(', ')} }`;
   });
 }
@@ -63,9 +65,9 @@ const deletedKey = ({ set, key }: Element) => (INTERVAL_SETS.has(set) ? key.repl
  * Removing names keys alone. A timed element may run out on its way to the kernel, and deleting what is gone fails the whole
  * transaction; added first, it is there to be deleted (adding what exists is no error).
  */
-function removeLines(table: string, elements: readonly Element[]): string[] {
+function removeLines(table: string, elements: readonly Element[], now: number): string[] {
   const timed = elements.filter(({ timeout }) => timeout !== null);
-  const lines = addLines(table, timed);
+  const lines = addLines(table, timed, now);
   for (const [set, list] of bySet(elements)) {
     lines.push(`delete element inet ${table} ${set} { ${list.map(deletedKey).join(', ')} }`);
   }
@@ -79,7 +81,7 @@ function rewriteRules(table: Table): string[] {
   return [chainsOnly.trimEnd(), ...chainNames(table).map((chain) => `flush chain inet ${table.name} ${chain}`), chainsOnly.trimEnd()];
 }
 
-function operationLines(owner: Table, operation: Operation): string[] {
+function operationLines(owner: Table, operation: Operation, now: number): string[] {
   const table = owner.name;
   switch (operation.do) {
     case 'rebuild':
@@ -88,15 +90,15 @@ function operationLines(owner: Table, operation: Operation): string[] {
     case 'rewrite-rules':
       return rewriteRules(owner);
     case 'add':
-      return addLines(table, operation.elements, operation.counters);
+      return addLines(table, operation.elements, now, operation.counters);
     case 'remove':
-      return removeLines(table, operation.elements);
+      return removeLines(table, operation.elements, now);
     case 'unload':
       return [`add table inet ${table}`, `delete table inet ${table}`];
   }
 }
 
-/** The transaction as a script for `nft -f`. */
-export function transactionText(table: Table, transaction: Transaction): string {
-  return transaction.flatMap((operation) => operationLines(table, operation)).map((line) => `${line}\n`).join('');
+/** The transaction as a script for `nft -f`. `now`: by the daemon's monotonic clock, for elements that end at a time. */
+export function transactionText(table: Table, transaction: Transaction, now = 0): string {
+  return transaction.flatMap((operation) => operationLines(table, operation, now)).map((line) => `${line}\n`).join('');
 }

@@ -34,6 +34,7 @@ function setUp() {
     events: new Events(),
     good: new Map(),
     tried: (installed) => installed,
+    granted: (services) => services,
     blocks: () => new Map(),
     saveGood: async () => {},
     onChange: () => {},

@@ -81,10 +81,10 @@ const EXPIRING: readonly [what: string, timeout: number | null, expires: number 
 for (const [what, timeout, expires, renewed] of EXPIRING) {
   test(`renewal: ${what}`, (t) => {
     const element = of('a', { timeout });
-    t.deepEqual(expiringElements([element], new Map([observed(element, expires)])), renewed ? [element] : []);
+    t.deepEqual(expiringElements([element], new Map([observed(element, expires)]), 0), renewed ? [element] : []);
   });
 }
 
 test('an element the kernel does not have is not renewed but missing', (t) => {
-  t.deepEqual(expiringElements([of('a', { timeout: 100 })], new Map()), []);
+  t.deepEqual(expiringElements([of('a', { timeout: 100 })], new Map(), 0), []);
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { type Element, elementComment, elementId, sameElement } from '../../src/ruleset/element.ts';
+import { type Element, elementComment, elementId, sameElement, timeoutAt, withEnd } from '../../src/ruleset/element.ts';
 import { readElements } from '../../src/ruleset/listing.ts';
 import { elementText, transactionText } from '../../src/ruleset/transaction.ts';
 import { skeletonText } from '../../src/ruleset/skeleton.ts';
@@ -18,6 +18,7 @@ const SAME: readonly [what: string, other: Partial<Element>, same: boolean][] = 
   ['the comment', { comment: 'other' }, true],
   ['how much time it is given', { timeout: 3600 }, true],
   ['whether it ever runs out', { timeout: null }, false],
+  ['when it ends', { until: 5000 }, false],
   ['the mode', { mode: 'audit' }, false],
   ['the key', { key: '1001 . 192.0.2.1 . tcp . 444' }, false],
   ['the set', { set: 'user_egress_net4' }, false],
@@ -66,3 +67,29 @@ test('an element as nft reads it', (t) => {
     '27 counter packets 3 bytes 180 : goto group_hold',
   );
 });
+
+const ENDS: readonly [what: string, element: Partial<Element>, now: number, timeout: number | null][] = [
+  ['stays', {}, 0, null],
+  ['timed', { timeout: 60 }, 1e9, 60],
+  ['ends before its timeout', { timeout: 60, until: 50_000 }, 20_000, 30],
+  ['ends after its timeout', { timeout: 60, until: 500_000 }, 20_000, 60],
+  ['a part of a second counts', { timeout: 60, until: 20_001 }, 20_000, 1],
+  ['over already: nft takes no nought for "at once"', { timeout: 60, until: 10_000 }, 20_000, 1],
+];
+for (const [what, changes, now, timeout] of ENDS) {
+  test(`the timeout to give: ${what}`, (t) => t.is(timeoutAt({ ...element, timeout: null, ...changes }, now), timeout));
+}
+
+const KEPT: readonly [what: string, expires: number | null, until: number | undefined][] = [
+  ['runs out in time', 30, 50_000],
+  ['a little late, as a large transaction takes time', 34, 50_000],
+  ['much too late: somebody else added it', 36, undefined],
+  ['never: somebody else added it', null, undefined],
+];
+for (const [what, expires, until] of KEPT) {
+  test(`an element with an end, as it is in the kernel: ${what}`, (t) => {
+    const observed = { ...element, timeout: 60, expires, counter: null };
+    t.is(withEnd(observed, { ...element, timeout: 60, until: 50_000 }, 20_000).until, until);
+    t.is(withEnd(observed, undefined, 20_000), observed);
+  });
+}

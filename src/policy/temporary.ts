@@ -1,0 +1,43 @@
+/** Permissions that are in no file: read by the same parser as those that are. Pure. */
+import { parsePolicyFile } from './parse.ts';
+import { matchesDomain } from '../resolve/domain-pattern.ts';
+import type { DnsMode, DomainPattern } from './policy.ts';
+import { linkPolicy, type Rule } from './rule.ts';
+
+/** `to` and `ports` as one would write them in a policy. */
+export type Temporary = { readonly to: string; readonly ports: readonly string[]; readonly private: boolean };
+
+export type TemporaryRules = { readonly ok: true; readonly rules: readonly Rule[] } | { readonly ok: false; readonly error: string };
+
+const problem = ({ message, hint }: { readonly message: string; readonly hint?: string }) => (hint === undefined ? message : `${message}; ${hint}`);
+
+/** `dns`: how the service resolves names. `file`: what the rules' places say. */
+export function temporaryRules({ to, ports, private: special }: Temporary, dns: DnsMode, file: string): TemporaryRules {
+  const entry = { to: [to], ports: ports.map((port) => (/^\d+$/.test(port) ? Number(port) : port)), ...(special ? { private: true } : {}) };
+  // JSON is YAML
+  const { policies, problems } = parsePolicyFile(file, JSON.stringify({ service: 'temporary', match: { user: 0 }, dns, egress: { allow: [entry] } }));
+  const [wrong] = problems.filter(({ severity }) => severity === 'error');
+  const [policy] = policies;
+  if (wrong !== undefined || policy === undefined) return { ok: false, error: wrong === undefined ? 'no destination' : problem(wrong) };
+  const { linked, problems: unlinked } = linkPolicy(policy, new Map());
+  const [missing] = unlinked.filter(({ severity }) => severity === 'error');
+  if (missing !== undefined) return { ok: false, error: to.startsWith('@') ? 'groups of policy files cannot be granted: name the destination itself' : problem(missing) };
+  const at = { file, line: 1, column: 1 };
+  return { ok: true, rules: linked.allow.map((rule) => ({ ...rule, at })) };
+}
+
+const covers = (deny: Rule, { ports }: Rule) =>
+  ports.every((match) => deny.ports.some((denied) => denied.protocol === 'any' || (denied.protocol === match.protocol && denied.first <= match.first && match.last <= denied.last)));
+
+/** Whether a deny entry leaves nothing of a rule, as far as one entry alone can tell. */
+export function deniesAll(deny: Rule, rule: Rule): boolean {
+  if (!covers(deny, rule)) return false;
+  if (deny.target.kind === 'network') {
+    if (rule.target.kind !== 'network') return false;
+    const [outer, inner] = [deny.target.network, rule.target.network];
+    return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
+  }
+  return rule.target.kind === 'domain' && (rule.target.domain.wildcard ? sameDomain(deny.target.domain, rule.target.domain) : matchesDomain(deny.target.domain, rule.target.domain.name));
+}
+
+const sameDomain = (a: DomainPattern, b: DomainPattern) => a.name === b.name && a.wildcard === b.wildcard;
