@@ -1,7 +1,8 @@
 /** The commands of netwallctl. Importing this runs nothing: the manual pages and completion are made from it. */
 import { userInfo } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
+import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import { driftText, eventText } from './drift.ts';
 import { painter } from './output.ts';
@@ -121,6 +122,32 @@ command('try [paths...]', 'apply policy files for a while; rolled back unless co
   .action(async (paths: string[], options: { readonly timeout: string; readonly confirm?: boolean; readonly cancel?: boolean }) => {
     const { tryCommand } = await import('./try.ts');
     exitCode = await tryCommand(global().socket, paths, options, { json: global().json === true, say, complain });
+  });
+
+const DENIED_MILLISECONDS = 1000;
+command('denied [service]', "refused destinations from the kernel's own record, with the names DNS gave for them, and why")
+  .option('-f, --follow', 'go on with what comes')
+  .option('--since <duration>', 'only what was refused within: 10m, 1h (the kernel remembers for an hour)')
+  .action(async (service: string | undefined, options: { readonly follow?: boolean; readonly since?: string }) => {
+    const { deniedLines, deniedText, DeniedFollower } = await import('./denied.ts');
+    const { parseDuration } = await import('../config/duration.ts');
+    const since = options.since === undefined ? null : parseDuration(options.since, { least: 1000, most: 24 * 3_600_000 });
+    if (since?.ok === false) throw new ControlError('invalid', `${since.fault}: ${since.hint ?? ''}`);
+    const read = () => {
+      const query = new URLSearchParams({ ...(service === undefined ? {} : { service }), ...(since?.ok === true ? { since: `${Date.now() - since.value}` } : {}) });
+      return get<DeniedReport>(`/v1/denied?${query.toString()}`);
+    };
+    const report = await read();
+    print(report, () => deniedText(report, paint));
+    if (options.follow !== true) return;
+    const follower = new DeniedFollower();
+    follower.news(report);
+    for (;;) {
+      await sleep(DENIED_MILLISECONDS);
+      const news = follower.news(await read());
+      if (global().json === true) for (const entry of [...news.denied, ...news.refusedNames]) say(JSON.stringify(entry));
+      else for (const line of deniedLines(news)) say(line);
+    }
   });
 
 command('grant <service> <destination> <ports...>', 'a permission for a while, which runs out in the kernel; DESTINATION and PORTS as in a policy file')

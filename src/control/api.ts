@@ -43,6 +43,41 @@ export type PermitReport = {
   readonly until: string;
   readonly remainingSeconds: number;
 };
+/** Why something was refused: nothing lists it; a deny entry; the address guard dropped a name's address; the service is blocked; DNS is not allowed; or it would pass by now. */
+export type DeniedReason = 'default' | 'deny' | 'guard' | 'mode' | 'dns' | 'audit' | 'allowed by now' | 'policy gone';
+export type DeniedEntry = {
+  readonly service: string | null;
+  readonly uid: number | null;
+  readonly gid: number | null;
+  /** The peer's. */
+  readonly address: string;
+  readonly protocol: string;
+  /** The peer's, or the service's own where `direction` is `in`; null: the protocol has none. */
+  readonly port: number | null;
+  readonly direction: 'out' | 'in';
+  readonly packets: number;
+  readonly bytes: number;
+  /** Names that DNS gave this address for, when the service asked or in its policy. */
+  readonly names: readonly string[];
+  /** When the daemon first found it in the kernel's record, and its last packet. */
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly reason: DeniedReason;
+  /** The deny entry. */
+  readonly rule: { readonly file: string; readonly line: number; readonly column: number } | null;
+  /** Who has such a socket open now. */
+  readonly processes: readonly { readonly pid: number; readonly name: string }[];
+};
+/** A name that was asked for and is not listed. */
+export type DeniedName = { readonly service: string; readonly name: string; readonly type: string; readonly count: number; readonly firstSeen: string; readonly lastSeen: string };
+export type DeniedReport = {
+  /** Latest last. */
+  readonly denied: readonly DeniedEntry[];
+  readonly refusedNames: readonly DeniedName[];
+  /** Entries there are, where not all are here. */
+  readonly total: number;
+};
+
 export type GrantsReport = { readonly grants: readonly PermitReport[] };
 
 export type ServiceReport = {

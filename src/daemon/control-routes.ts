@@ -1,7 +1,7 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
 import type { Address } from '../net/address.ts';
-import type { DiffReport, DriftReport, EventReport, GrantsReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
+import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
 import { parseDuration } from '../config/duration.ts';
@@ -9,6 +9,7 @@ import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
 import { deniesAll, temporaryRules } from '../policy/temporary.ts';
+import type { Denied } from './denied.ts';
 import type { Events } from './events.ts';
 import type { Request } from './permits.ts';
 import { statusReport, type StatusSources } from './report.ts';
@@ -16,6 +17,7 @@ import { statusReport, type StatusSources } from './report.ts';
 export type RouteOptions = {
   readonly status: StatusSources;
   readonly events: Events;
+  readonly denied: Denied;
   readonly addressesOf: (domain: string) => readonly Address[];
   readonly uidOf: (name: string) => Promise<number | null>;
   /** Asks for a name now, whatever is known of it. */
@@ -29,6 +31,8 @@ export type RouteOptions = {
 };
 
 const MOST_REASON = 200;
+/** Of what was refused, unless more are asked for. */
+const MOST_DENIED = 1000;
 const NO_TRIAL = { status: 404, body: { error: 'nothing is being tried' } };
 const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
 
@@ -38,7 +42,7 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, addressesOf, uidOf, resolve, block, grant, revoke }: RouteOptions): Routes {
+export function controlRoutes({ status, events, denied, addressesOf, uidOf, resolve, block, grant, revoke }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial, permits } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
@@ -46,6 +50,14 @@ export function controlRoutes({ status, events, addressesOf, uidOf, resolve, blo
       '/v1/status': async () => {
         const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
         return ok(statusReport(status, counters));
+      },
+      '/v1/denied': async (query) => {
+        const service = query.get('service');
+        if (service !== null && !reconciler.services.some(({ entry }) => entry.service === service)) return { status: 404, body: { error: `no service "${service}"` } };
+        const since = query.get('since') === null ? null : Number(query.get('since'));
+        const limit = Number(query.get('limit') ?? MOST_DENIED);
+        if (Number.isNaN(since) || !Number.isInteger(limit) || limit < 1) return { status: 400, body: { error: 'since is in milliseconds since 1970, limit a number' } };
+        return ok(await denied.report({ service, since, limit }) satisfies DeniedReport);
       },
       '/v1/grants': () => ok({ grants: permits.report } satisfies GrantsReport),
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),

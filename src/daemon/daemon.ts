@@ -42,6 +42,8 @@ import { Enforcer } from './enforcer.ts';
 import { Guard } from './guard.ts';
 import { nameFindings } from './report.ts';
 import { Surroundings } from './surroundings.ts';
+import { Denied } from './denied.ts';
+import { PassiveDns } from '../resolve/passive-dns.ts';
 import { Permits, savedPermits } from './permits.ts';
 import { Trial } from './trial.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
@@ -175,11 +177,13 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     const outcome = await forwarder.ask({ name: domain, type: TYPE[type], dnssecOk: false });
     if (outcome.kind === 'failure') return outcome;
     const analysed = analyse(outcome.bytes);
+    if (analysed.ok) passive.noteChain(domain, analysed.analysis.chain);
     return analysed.ok ? outcomeOf(analysed.analysis, type) : { kind: 'failure', reason: `unusable answer: ${analysed.fault}` };
   };
   let reconciler: Reconciler | null = null;
   const resolver = new Resolver({ lookUp, limits, onChange: () => reconciler?.trigger('names') });
   resolver.load((await readState(state, 'addresses', savedBook, log)) ?? {});
+  const passive = new PassiveDns();
   const sightings = new Sightings();
   sightings.load((await readState(state, 'sightings', savedSightings, log)) ?? {}, performance.now(), clockOffset(), limits.maxTtl + limits.hold);
   const statusOf = (domain: string) => nameState(resolver.entry(domain), performance.now());
@@ -226,6 +230,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     catchUp: async (doubt) => (await reconciler?.catchUp(doubt)) ?? false,
     learn: (domain, addresses, ttl) => resolver.observe(domain, addresses, ttl),
     sightings,
+    passive,
     onSeen: seen.soon,
     limits,
     refusal: config.dns.refuseWith,
@@ -281,7 +286,9 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   });
   const surroundings = new Surroundings({ services: () => running.services, uidOf: (name) => accounts.find('user', name), nft, table, guard, drift, log });
+  const denied = new Denied({ nft, services: () => running.services, passive, dnsOf: (service) => filter.statisticsOf(service) });
   const routes = controlRoutes({
+    denied,
     events,
     status: { reconciler: running, enforcer, guard, trial, permits, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
     addressesOf: (domain) => resolver.entry(domain).current,

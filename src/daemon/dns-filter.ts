@@ -13,6 +13,7 @@ import type { Address } from '../net/address.ts';
 import type { LinkedPolicy, Rule } from '../policy/rule.ts';
 import type { BookLimits } from '../resolve/address-book.ts';
 import { type NameMatcher, nameMatcher } from '../resolve/name-matcher.ts';
+import type { PassiveDns } from '../resolve/passive-dns.ts';
 import type { Sightings } from '../resolve/sightings.ts';
 import { compileAddresses } from '../ruleset/compile.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
@@ -32,6 +33,7 @@ export type DnsFilterOptions = {
   /** An answer gave addresses for a name that is listed by itself. TTL in seconds. */
   readonly learn: (domain: string, addresses: readonly Address[], ttl: number) => void;
   readonly sightings: Sightings;
+  readonly passive: PassiveDns;
   /** Addresses became known that are not in the rulesets yet. */
   readonly onSeen: () => void;
   readonly limits: BookLimits;
@@ -212,6 +214,8 @@ export class DnsFilter {
     const allowing = (name: string): readonly Rule[] => (matcher.denying(name) === null ? matcher.allowing(name) : []);
     const analysed = analyse(bytes);
     const view = analysed.ok ? viewOf({ host, analysis: analysed.analysis, confinement, allowing, audit: confinement.mode === 'audit' }) : null;
+    for (const [name, addresses] of view?.seen ?? []) this.#options.passive.note(service, name, addresses);
+    if (analysed.ok) this.#options.passive.noteChain(host, analysed.analysis.chain);
     const after: Prepared = { linked, view, opened: null };
     prepared.set(service, after);
     return after;

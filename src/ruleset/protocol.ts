@@ -51,6 +51,9 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [58, 'icmpv6'],
 ]);
 
+/** The other way round. */
+export const protocolNumber = (name: string): number => [...NAMES].find(([, known]) => known === name)?.[0] ?? Number(name);
+
 /** `meta l4proto` as a number, as JSON listings give it, in the spelling of our keys. */
 export function protocolName(number: number): string {
   return NAMES.get(number) ?? `${number}`;

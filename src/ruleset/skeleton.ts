@@ -16,7 +16,8 @@ export type KernelMode = (typeof MODES)[number];
 /** How long a flow to an address that left DNS may pause before it is over; the packet path itself renews it. */
 const DRAIN_IDLE = '5m';
 /** How long a refused destination is remembered after its last packet. */
-const DENIED_MEMORY = '1h';
+export const DENIED_SECONDS = 3600;
+const DENIED_MEMORY = `${DENIED_SECONDS / 3600}h`;
 /** nft refuses `update` on a set without a size; past it only the recording stops. */
 const RECORD_SIZE = 65536;
 

@@ -7,6 +7,7 @@ import { HostError } from '../../src/host/host-error.ts';
 import { formatAddress } from '../../src/net/address.ts';
 import { parsePolicyFile } from '../../src/policy/parse.ts';
 import { linkPolicy } from '../../src/policy/rule.ts';
+import { PassiveDns } from '../../src/resolve/passive-dns.ts';
 import { Sightings } from '../../src/resolve/sightings.ts';
 import { confine } from '../../src/ruleset/confinement.ts';
 import { a, ipv4, message, name, QNAME, query, questionOf, record, svcb } from '../dns/bytes.ts';
@@ -61,6 +62,7 @@ function start(reply: (asked: string, type: number) => ForwardOutcome | Promise<
     catchUp: async () => true,
     learn: (domain, addresses) => learnt.push(`${domain} ${addresses.map(formatAddress).join(' ')}`),
     sightings,
+    passive: new PassiveDns(),
     onSeen() {},
     limits: { minTtl: 1000, maxTtl: 60_000, hold: 10_000, maxStale: 60_000 },
     refusal: 'refused',

@@ -1,0 +1,173 @@
+/** What the wall refused, from the kernel's own record, in the words of the policies. */
+import type { DeniedEntry, DeniedReason, DeniedReport } from '../control/api.ts';
+import { ownedSockets, type OwnedSocket } from '../host/socket-owners.ts';
+import type { Nft } from '../host/nft.ts';
+import { type Address, formatAddress } from '../net/address.ts';
+import type { PassiveDns } from '../resolve/passive-dns.ts';
+import { judgeName } from '../ruleset/admitted.ts';
+import { type DeniedFlow, deniedSets, readDenied } from '../ruleset/denied.ts';
+import { readElements } from '../ruleset/listing.ts';
+import { protocolNumber } from '../ruleset/protocol.ts';
+import { type Verdict, verdict } from '../ruleset/verdict.ts';
+import type { ServiceState } from './desired.ts';
+import type { DnsStatistics } from './dns-statistics.ts';
+
+export type DeniedOptions = {
+  readonly nft: Pick<Nft, 'listSet'>;
+  readonly services: () => readonly ServiceState[];
+  readonly passive: PassiveDns;
+  readonly dnsOf: (service: string) => DnsStatistics | null;
+};
+
+/** `service`: null: all. `since`: milliseconds since the epoch. */
+export type DeniedQuery = { readonly service: string | null; readonly since: number | null; readonly limit: number };
+
+const DNS_PORT = 53;
+
+type Names = { readonly listed: readonly string[]; readonly guarded: boolean };
+
+/** The other way round of a service's names: what leads to an address, and whether the guard keeps that address out. */
+function nameIndex({ confinement }: ServiceState): ReadonlyMap<string, Names> {
+  const index = new Map<string, { listed: string[]; guarded: boolean }>();
+  for (const name of confinement.addresses.keys()) {
+    const { admitted, guarded } = judgeName(name, confinement);
+    for (const [address, out] of [...admitted.map((one) => [one, false] as const), ...guarded.map(({ address: one }) => [one, true] as const)]) {
+      const known = index.get(formatAddress(address));
+      if (known === undefined) index.set(formatAddress(address), { listed: [name], guarded: out });
+      else {
+        known.listed.push(name);
+        known.guarded &&= out;
+      }
+    }
+  }
+  return index;
+}
+
+/** What the policies of now say of it. */
+function judge(services: readonly ServiceState[], { kind, id, address, protocol, port, direction }: DeniedFlow): Verdict {
+  const number = protocolNumber(protocol);
+  return verdict(services.map(({ confinement }) => confinement), {
+    uid: kind === 'user' ? id : null,
+    gid: kind === 'group' ? id : null,
+    remote: address,
+    protocol: number,
+    remotePort: direction === 'out' ? (port ?? 0) : 0,
+    localPort: direction === 'in' ? (port ?? 0) : 0,
+    direction: direction === 'out' ? 'original' : 'reply',
+    syn: true,
+  });
+}
+
+function reasonOf({ confinement, action, audited, rule }: Verdict, { port, direction }: DeniedFlow, names: Names | undefined): DeniedReason {
+  if (confinement === null) return 'policy gone';
+  if (confinement.mode === 'block') return 'mode';
+  if (rule !== null && (action === 'refuse' || audited)) return 'deny';
+  if (audited) return 'audit';
+  if (action === 'accept') return 'allowed by now';
+  if (names?.guarded === true) return 'guard';
+  return direction === 'out' && port === DNS_PORT ? 'dns' : 'default';
+}
+
+const holds = ({ kind, id, address, protocol, port, direction }: DeniedFlow) => {
+  const text = formatAddress(address);
+  return (socket: OwnedSocket): boolean => {
+    if (kind !== 'user' || socket.uid !== id || socket.protocol !== protocol) return false;
+    if (direction === 'in') return socket.localPort === port;
+    // a UDP socket without a peer may have sent it
+    if (socket.remote === null) return protocol === 'udp';
+    return socket.remotePort === port && formatAddress(socket.remote) === text;
+  };
+};
+
+export class Denied {
+  readonly #options: DeniedOptions;
+  /** By entry: when it was first found, and with how many packets last; one whose count has fallen was forgotten in between. */
+  #first = new Map<string, { readonly at: number; readonly packets: number }>();
+  #reading: Promise<readonly DeniedFlow[]> | null = null;
+
+  constructor(options: DeniedOptions) {
+    this.#options = options;
+  }
+
+  /** Throws HostError where the kernel does not answer. Whoever asks meanwhile gets the same. */
+  #read(): Promise<readonly DeniedFlow[]> {
+    this.#reading ??= this.#list().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  async #list(): Promise<readonly DeniedFlow[]> {
+    const kinds = [...new Set(this.#options.services().map(({ entry }) => entry.kind))];
+    const listings = await Promise.all(kinds.flatMap(deniedSets).map((set) => this.#options.nft.listSet('set', set)));
+    return listings.flatMap((listing) => (listing === null ? [] : readElements(listing).flatMap((element) => readDenied(element) ?? [])));
+  }
+
+  #firstSeen(key: string, packets: number, last: number): number {
+    const known = this.#first.get(key);
+    const at = known !== undefined && known.packets <= packets ? known.at : last;
+    this.#first.set(key, { at, packets });
+    return at;
+  }
+
+  /** Throws HostError where the kernel does not answer. */
+  async report({ service: wanted, since, limit }: DeniedQuery): Promise<DeniedReport> {
+    const { services, passive, dnsOf } = this.#options;
+    const [flows, sockets] = await Promise.all([this.#read(), ownedSockets()]);
+    const now = Date.now();
+    const known = services();
+    const indexes = new Map<ServiceState, ReadonlyMap<string, Names>>();
+    const present = new Set<string>();
+    const found = flows.flatMap((flow): { readonly entry: Omit<DeniedEntry, 'processes'>; readonly flow: DeniedFlow; readonly last: number }[] => {
+      const { kind, id, address, protocol, port, direction, counter, secondsAgo } = flow;
+      const last = now - secondsAgo * 1000;
+      const key = `${kind} ${id} ${formatAddress(address)} ${protocol} ${port} ${direction}`;
+      present.add(key);
+      const first = this.#firstSeen(key, counter.packets, last);
+      const decided = judge(known, flow);
+      const state = known.find(({ confinement }) => confinement === decided.confinement) ?? null;
+      const service = state?.entry.service ?? null;
+      if ((wanted !== null && service !== wanted) || (since !== null && last < since)) return [];
+      let index = state === null ? undefined : indexes.get(state);
+      if (index === undefined && state !== null) indexes.set(state, (index = nameIndex(state)));
+      const names = index?.get(formatAddress(address));
+      const { rule } = decided;
+      const reason = reasonOf(decided, flow, names);
+      const entry = {
+        service,
+        uid: kind === 'user' ? id : null,
+        gid: kind === 'group' ? id : null,
+        address: formatAddress(address),
+        protocol,
+        port,
+        direction,
+        ...counter,
+        names: namesFor(service, address, names, passive),
+        firstSeen: new Date(first).toISOString(),
+        lastSeen: new Date(last).toISOString(),
+        reason,
+        rule: reason === 'deny' && rule !== null ? { file: rule.at.file, line: rule.at.line, column: rule.at.column } : null,
+      };
+      return [{ entry, flow, last }];
+    });
+    for (const key of this.#first.keys()) if (!present.has(key)) this.#first.delete(key);
+    const denied = found
+      .toSorted((a, b) => a.last - b.last)
+      .slice(-limit)
+      .map(({ entry, flow }) => ({ ...entry, processes: processesOf(flow, sockets) }));
+    const refusedNames = known.flatMap(({ entry: { service } }) => {
+      if (wanted !== null && service !== wanted) return [];
+      return (dnsOf(service)?.refusedNames ?? [])
+        .filter(({ last }) => since === null || last >= since)
+        .map(({ name, type, count, first, last }) => ({ service, name, type, count, firstSeen: new Date(first).toISOString(), lastSeen: new Date(last).toISOString() }));
+    });
+    return { denied, refusedNames, total: found.length };
+  }
+}
+
+function namesFor(service: string | null, address: Address, names: Names | undefined, passive: PassiveDns): readonly string[] {
+  return [...new Set([...(names?.listed ?? []), ...(service === null ? [] : passive.namesOf(service, address))])];
+}
+
+function processesOf(flow: DeniedFlow, sockets: readonly OwnedSocket[]): DeniedEntry['processes'] {
+  const found = new Map(sockets.filter(holds(flow)).flatMap(({ processes }) => processes.map((process) => [process.pid, process] as const)));
+  return [...found.values()];
+}
