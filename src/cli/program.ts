@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import { driftText, eventText } from './drift.ts';
+import type { LearnOptions } from './learn.ts';
 import { painter } from './output.ts';
 import { statusText } from './status.ts';
 
@@ -148,6 +149,16 @@ command('denied [service]', "refused destinations from the kernel's own record, 
       if (global().json === true) for (const entry of [...news.denied, ...news.refusedNames]) say(JSON.stringify(entry));
       else for (const line of deniedLines(news)) say(line);
     }
+  });
+
+command('learn <service>', 'let a service do what it likes for a while, and print a policy from what it did')
+  .option('--for <duration>', 'for how long: 10m, 1h, 1d', '10m')
+  .option('--wildcards', 'three or more names below one become a wildcard')
+  .option('-o, --output <file>', 'write the policy there')
+  .option('--stop', 'end it now, from elsewhere')
+  .action(async (service: string, options: LearnOptions) => {
+    const { learnCommand } = await import('./learn.ts');
+    exitCode = await learnCommand(global().socket, service, options, { json: global().json === true, say, complain });
   });
 
 command('grant <service> <destination> <ports...>', 'a permission for a while, which runs out in the kernel; DESTINATION and PORTS as in a policy file')

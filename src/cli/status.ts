@@ -71,6 +71,7 @@ export function statusText(status: StatusReport, one: string | null, paint: Pain
   for (const { id, service, to, ports, remainingSeconds, reason } of status.grants) {
     if (one === null || one === service) lines.push(paint('yellow', `grant ${id}: ${service} may reach ${to} at ${ports.join(', ')} for another ${remainingText(remainingSeconds)} (${reason})`));
   }
+  for (const { service, until } of status.learning) lines.push(paint('yellow', `${service} may do what it likes until ${new Date(until).toLocaleString('sv-SE')}: it is watched (netwallctl learn)`));
   lines.push('', overview(services, paint));
   for (const service of services) {
     if (one === null && service.message === null) continue;

@@ -78,6 +78,9 @@ export type DeniedReport = {
   readonly total: number;
 };
 
+/** A service that is watched for a while, or was; `policy`: the YAML that was learnt, once it is over. */
+export type LearningReport = { readonly service: string; readonly since: string; readonly until: string; readonly active: boolean; readonly destinations: number; readonly policy: string | null };
+
 export type GrantsReport = { readonly grants: readonly PermitReport[] };
 
 export type ServiceReport = {
@@ -103,6 +106,8 @@ export type StatusReport = {
   /** Policies that are in force for a while without being installed. */
   readonly trial: TrialReport | null;
   readonly grants: readonly PermitReport[];
+  /** Services that are let do what they like while it is recorded. */
+  readonly learning: readonly { readonly service: string; readonly until: string }[];
   /** Whether what the table does not judge is dropped, so that nothing gets out while somebody else removes the table. */
   readonly guard: { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
   readonly services: readonly ServiceReport[];
@@ -132,7 +137,7 @@ export type DiffReport = { readonly differences: readonly string[] };
 /** A line of the stream of events: what is beside `time` and `type` depends on the latter. */
 export type EventReport = {
   readonly time: string;
-  readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block' | 'ended' | 'grant';
+  readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block' | 'ended' | 'grant' | 'learn';
   readonly [key: string]: unknown;
 };
 export type TrialReport = { readonly files: readonly string[]; readonly until: string };

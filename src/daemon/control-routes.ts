@@ -1,7 +1,7 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
 import type { Address } from '../net/address.ts';
-import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
+import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, LearningReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
 import { parseDuration } from '../config/duration.ts';
@@ -43,7 +43,7 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
 }
 
 export function controlRoutes({ status, events, denied, addressesOf, uidOf, resolve, block, grant, revoke }: RouteOptions): Routes {
-  const { reconciler, enforcer, drift, trial, permits } = status;
+  const { reconciler, enforcer, drift, trial, permits, learning } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
@@ -58,6 +58,10 @@ export function controlRoutes({ status, events, denied, addressesOf, uidOf, reso
         const limit = Number(query.get('limit') ?? MOST_DENIED);
         if (Number.isNaN(since) || !Number.isInteger(limit) || limit < 1) return { status: 400, body: { error: 'since is in milliseconds since 1970, limit a number' } };
         return ok(await denied.report({ service, since, limit }) satisfies DeniedReport);
+      },
+      '/v1/learn': (query) => {
+        const report = learning.report(query.get('service') ?? '');
+        return report === null ? { status: 404, body: { error: `"${query.get('service') ?? ''}" is not watched: netwallctl learn SERVICE --for 10m` } } : ok(report satisfies LearningReport);
       },
       '/v1/grants': () => ok({ grants: permits.report } satisfies GrantsReport),
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
@@ -117,6 +121,21 @@ export function controlRoutes({ status, events, denied, addressesOf, uidOf, reso
         const denied = service.confinement.deny.find((deny) => found.rules.some((rule) => deniesAll(deny, rule)));
         if (denied !== undefined) return { status: 409, body: { error: `${denied.text} is denied at ${denied.at.file}:${denied.at.line}, and deny always holds` } };
         return ok(await grant({ ...wanted, service: service.entry.service, reason, by: text('by').slice(0, 64), milliseconds: milliseconds.value }));
+      },
+      '/v1/learn': async (query) => {
+        const milliseconds = parseDuration(query.get('for') ?? '', { least: 1000, most: 24 * 3_600_000 });
+        if (!milliseconds.ok) return { status: 400, body: { error: milliseconds.fault } };
+        const service = reconciler.services.find(({ entry }) => entry.service === query.get('service'));
+        const linked = service?.entry.linked;
+        if (service === undefined) return { status: 404, body: { error: `no service "${query.get('service') ?? ''}": give it a policy first, "mode: audit" will do` } };
+        if (linked === undefined || linked === null) return { status: 409, body: { error: 'its policy is not valid: netwallctl check' } };
+        if (service.blockedSince !== null || linked.policy.mode === 'block') return { status: 409, body: { error: `service "${service.entry.service}" is blocked` } };
+        if (!(await learning.start(linked.policy, milliseconds.value, query.has('wildcards')))) return { status: 409, body: { error: 'it is watched already: netwallctl learn --stop ends that' } };
+        return ok(learning.report(service.entry.service));
+      },
+      '/v1/learn/stop': async (query) => {
+        const report = await learning.stop(query.get('service') ?? '');
+        return report === null ? { status: 404, body: { error: `"${query.get('service') ?? ''}" is not watched` } } : ok(report satisfies LearningReport);
       },
       '/v1/revoke': async (query) => {
         const which = query.get('which') ?? '';

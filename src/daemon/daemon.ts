@@ -44,6 +44,7 @@ import { nameFindings } from './report.ts';
 import { Surroundings } from './surroundings.ts';
 import { Denied } from './denied.ts';
 import { PassiveDns } from '../resolve/passive-dns.ts';
+import { Learning } from './learning.ts';
 import { Permits, savedPermits } from './permits.ts';
 import { Trial } from './trial.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
@@ -212,7 +213,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
     if (reconciler === null || reconciler.state !== 'enforcing') return;
-    if (trial.inForce) return; // a boot ends a trial
+    if (trial.inForce || learning.inForce) return; // a boot ends both
     const text = bootScript(table, reconciler.unloaded ? [] : reconciler.rulesets);
     try {
       await mkdir(dirname(config.bootFile), { recursive: true });
@@ -257,7 +258,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     events,
     good,
     tried: (installed) => trial.over(installed),
-    granted: (services) => permits.over(services),
+    granted: (services) => learning.over(permits.over(services)),
     blocks: () => blocks,
     saveGood: (versions) => state.write('last-good', [...versions.values()]),
     onChange: () => {
@@ -286,11 +287,19 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   });
   const surroundings = new Surroundings({ services: () => running.services, uidOf: (name) => accounts.find('user', name), nft, table, guard, drift, log });
+  const learning = new Learning({
+    observe: async (service) => denied.observe(service),
+    enforce: () => running.request('names'),
+    onChange: (what) => {
+      log.warn(what, 'learning');
+      events.add('learn', what);
+    },
+  });
   const denied = new Denied({ nft, services: () => running.services, passive, dnsOf: (service) => filter.statisticsOf(service) });
   const routes = controlRoutes({
     denied,
     events,
-    status: { reconciler: running, enforcer, guard, trial, permits, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    status: { reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
     addressesOf: (domain) => resolver.entry(domain).current,
     uidOf: (name) => accounts.find('user', name),
     block: async (service, shut) => {
@@ -386,6 +395,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       await notify('STOPPING=1');
       await trial.cancel('netwalld stopped');
       for (const stop of stops) stop();
+      await learning.close();
       permits.close();
       resolver.close();
       listeners.close();

@@ -11,6 +11,7 @@ import { protocolNumber } from '../ruleset/protocol.ts';
 import { type Verdict, verdict } from '../ruleset/verdict.ts';
 import type { ServiceState } from './desired.ts';
 import type { DnsStatistics } from './dns-statistics.ts';
+import type { Observed } from './learning.ts';
 
 export type DeniedOptions = {
   readonly nft: Pick<Nft, 'listSet'>;
@@ -106,6 +107,27 @@ export class Denied {
     const at = known !== undefined && known.packets <= packets ? known.at : last;
     this.#first.set(key, { at, packets });
     return at;
+  }
+
+  /** What one service did that no entry of its policy allows. Throws HostError where the kernel does not answer. */
+  async observe(service: string): Promise<Observed> {
+    const { services, passive, dnsOf } = this.#options;
+    const state = services().find(({ entry }) => entry.service === service);
+    if (state === undefined) return { flows: [], queries: [] };
+    const ids = new Set(state.principals.ids);
+    const flows = await this.#list();
+    const index = nameIndex(state);
+    return {
+      flows: flows.flatMap((flow) => {
+        const { kind, id, direction, address, protocol, port, counter } = flow;
+        if (kind !== state.entry.kind || !ids.has(id)) return [];
+        const { action, audited, rule } = judge([state], flow);
+        // what is allowed by now needs no other entry
+        if (action === 'accept' && !audited) return [];
+        return [{ direction, address, protocol, port, packets: counter.packets, names: namesFor(service, address, index.get(formatAddress(address)), passive), denied: rule !== null }];
+      }),
+      queries: dnsOf(service)?.refusedNames ?? [],
+    };
   }
 
   /** Throws HostError where the kernel does not answer. */

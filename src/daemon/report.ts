@@ -9,6 +9,7 @@ import type { DnsStatistics } from './dns-statistics.ts';
 import type { DriftLog, Finding } from './drift.ts';
 import type { Enforcer } from './enforcer.ts';
 import type { Guard } from './guard.ts';
+import type { Learning } from './learning.ts';
 import type { Permits } from './permits.ts';
 import type { Trial } from './trial.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -95,12 +96,13 @@ export type StatusSources = {
   readonly guard: Guard;
   readonly trial: Trial;
   readonly permits: Permits;
+  readonly learning: Learning;
   readonly drift: DriftLog;
   readonly statusOf: NameStatusOf;
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
-export function statusReport({ reconciler, enforcer, guard, trial, permits, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+export function statusReport({ reconciler, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -111,6 +113,7 @@ export function statusReport({ reconciler, enforcer, guard, trial, permits, drif
     trial: trial.report,
     guard: guard.state,
     grants: permits.report,
+    learning: learning.active,
     services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
   };

@@ -34,6 +34,8 @@ export const statusShape = z.looseObject({
   state: z.enum(['starting', 'enforcing', 'degraded']),
   generation: count,
   trial: z.looseObject({ until: z.string() }).nullable(),
+  grants: z.array(z.looseObject({ id: z.int(), service: z.string(), to: z.string(), ports: z.array(z.string()), remainingSeconds: count })),
+  learning: z.array(z.looseObject({ service: z.string(), until: z.string() })),
   guard: z.looseObject({ state: z.enum(['held', 'off', 'failed']), message: z.string().nullable() }),
   services: z.array(service),
   drift: z.looseObject({

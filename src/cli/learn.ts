@@ -1,0 +1,50 @@
+/** `netwallctl learn`: watches a service for a while, and prints the policy that comes of it. */
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT, type LearningReport } from '../control/api.ts';
+import { ask, ControlError } from '../control/client.ts';
+
+export type LearnOptions = { readonly for: string; readonly wildcards?: boolean; readonly output?: string; readonly stop?: boolean };
+type Output = { readonly json: boolean; readonly say: (text: string) => void; readonly complain: (text: string) => void };
+
+const LOOK_MILLISECONDS = 500;
+
+/** An existing file is somebody's work: it is not written over. Throws ControlError. */
+function save(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: 'wx', mode: 0o644 });
+  } catch (error) {
+    throw new ControlError('failed', `${path} is not written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Returns the exit code. Throws ControlError. */
+export async function learnCommand(socket: string, service: string, options: LearnOptions, { json, say, complain }: Output): Promise<number> {
+  const query = new URLSearchParams({ service });
+  const stop = () => ask<LearningReport>(socket, 'POST', `/v1/learn/stop?${query.toString()}`);
+  const finish = (report: LearningReport): number => {
+    const policy = report.policy ?? '';
+    if (options.output !== undefined) {
+      save(options.output, policy);
+      complain(`${report.destinations} new destinations; written to ${options.output}: read it, then try it with netwallctl try ${options.output}`);
+    }
+    if (json) say(JSON.stringify(report));
+    else if (options.output === undefined) say(policy.trimEnd());
+    return EXIT.ok;
+  };
+  if (options.stop === true) return finish(await stop());
+  const wanted = new URLSearchParams({ service, for: options.for, ...(options.wildcards === true ? { wildcards: '1' } : {}) });
+  let report = await ask<LearningReport>(socket, 'POST', `/v1/learn?${wanted.toString()}`);
+  complain(`until ${new Date(report.until).toLocaleString('sv-SE')} ${service} may do what it likes; Ctrl-C ends it and prints what was learnt so far`);
+  let ending: Promise<LearningReport> | null = null;
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      ending ??= stop();
+    });
+  }
+  while (report.active) {
+    await sleep(LOOK_MILLISECONDS);
+    report = await (ending ?? ask<LearningReport>(socket, 'GET', `/v1/learn?${query.toString()}`));
+  }
+  return finish(report);
+}
