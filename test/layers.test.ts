@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   host: ['config', 'dns', 'net', 'policy', 'resolve', 'ruleset'],
   control: ['daemon', 'host', 'net', 'policy', 'resolve', 'ruleset'],
   daemon: ['config', 'control', 'dns', 'host', 'net', 'policy', 'resolve', 'ruleset'],
-  cli: ['config', 'control', 'daemon', 'host', 'net', 'policy', 'resolve', 'ruleset'],
+  cli: ['config', 'control', 'daemon', 'dns', 'host', 'net', 'policy', 'resolve', 'ruleset'],
 };
 /** Types alone: the shapes of the daemon's own records. */
 const TYPES_ONLY: ReadonlySet<string> = new Set(['control > daemon', 'cli > daemon']);

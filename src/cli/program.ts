@@ -2,9 +2,10 @@
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
+import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import { driftText, eventText } from './drift.ts';
+import type { ExplainOptions } from './explain.ts';
 import type { LearnOptions } from './learn.ts';
 import { painter } from './output.ts';
 import { statusText } from './status.ts';
@@ -95,20 +96,13 @@ command('reload', 're-read everything now; returns when it is enforced').action(
   else if (report.state !== 'enforcing') throw new ControlError('failed', 'not enforced: see netwallctl status');
 });
 
-command('explain <who> <destination>', 'would it pass, by which line, or what to write; DEST[:PORT[/PROTO]]; exit 6 when refused').action(
-  async (who: string, destination: string) => {
-    const report = await get<ExplainReport>(`/v1/explain?${new URLSearchParams({ who, to: destination }).toString()}`);
-    print(report, () => {
-      const colour = { allow: 'green', refuse: 'red', audit: 'yellow' } as const;
-      const lines = [`${paint(colour[report.verdict], report.verdict)}: ${report.reason}`];
-      if (report.address !== null) lines.push(`  address: ${report.address}`);
-      if (report.rule !== null) lines.push(`  ${report.rule.file}:${report.rule.line}:${report.rule.column}`);
-      if (report.suggestion !== null) lines.push(`  hint: ${report.suggestion}`);
-      return lines.join('\n');
-    });
-    if (report.verdict === 'refuse') exitCode = EXIT.refused;
-  },
-);
+command('explain <who> <destination>', 'would it pass, by which line, or what to write; DEST[:PORT[/PROTO]]; exit 6 when refused')
+  .option('--inbound', "who connects in: DEST is the peer's address and the service's own port")
+  .option('--offline', 'by the installed files alone, without asking the daemon')
+  .action(async (who: string, destination: string, options: ExplainOptions) => {
+    const { explainCommand } = await import('./explain.ts');
+    exitCode = await explainCommand(global().socket, who, destination, options, { json: global().json === true, say, complain, paint });
+  });
 
 command('resolve <name>', 'look a name up now, whatever is known of it').action(async (name: string) => {
   const report = await post<ResolveReport>(`/v1/resolve?${new URLSearchParams({ name }).toString()}`);

@@ -123,6 +123,11 @@ export type ExplainReport = {
   readonly protocol: string;
   readonly reason: string;
   readonly suggestion: string | null;
+  readonly direction: 'out' | 'in';
+  /** What is known of the name that was asked about, or that led to the address; null: of no name. */
+  readonly name: { readonly name: string; readonly addresses: readonly string[]; readonly ageSeconds: number | null; readonly aliasOf: readonly string[] } | null;
+  /** What the kernel's own element for it has counted: what passed, or was refused within the last hour; null: there is none, or nobody could ask. */
+  readonly counters: { readonly packets: number; readonly bytes: number } | null;
 };
 
 export type ResolveReport = {

@@ -9,7 +9,14 @@ import type { Confinement } from '../ruleset/confinement.ts';
 import { type Packet, type Verdict, verdict } from '../ruleset/verdict.ts';
 import type { ExplainReport } from './api.ts';
 
-export type Question = { readonly who: string; readonly destination: string };
+export type Question = {
+  readonly who: string;
+  /** Inbound: who connects, and the service's own port. */
+  readonly destination: string;
+  readonly inbound: boolean;
+  /** No daemon: nobody knows which addresses names have, so a listed name is taken to be what it says. */
+  readonly offline: boolean;
+};
 
 /** Who is asked about: a service's name, a user's or group's name, or a number. */
 function packetOwner(who: string, confinements: readonly Confinement[], uid: number | null): Pick<Packet, 'uid' | 'gid'> | null {
@@ -25,13 +32,14 @@ function packetOwner(who: string, confinements: readonly Confinement[], uid: num
 
 const PROTOCOLS = { tcp: 6, udp: 17, icmp: 1 } as const;
 
-function describe({ confinement, rule, audited, action }: Verdict, destination: string): string {
+function describe({ confinement, rule, audited, action, inbound }: Verdict, destination: string): string {
   if (confinement === null) return 'no policy governs this principal: everything passes';
   const { service, mode } = confinement;
   if (mode === 'block') return `service "${service}" is blocked: nothing out, nothing in`;
   if (audited) return `nothing allows ${destination}; mode audit records it and lets it pass`;
+  if (rule !== null && inbound) return `allowed ${rule.text}`;
   if (rule !== null) return action === 'accept' ? `allowed by ${rule.text}` : `denied by ${rule.text}`;
-  return `nothing listed allows ${destination}`;
+  return inbound ? `no ingress entry allows ${destination}` : `nothing listed allows ${destination}`;
 }
 
 /** Whether two names belong to one owner, as far as can be told. */
@@ -55,10 +63,11 @@ function closestText({ rule: { at, text, ports }, ports: otherPorts }: { readonl
 
 type Asked = { readonly host: string; readonly remote: Address | null; readonly port: number | null; readonly protocol: 'tcp' | 'udp' | 'icmp' };
 
-function suggest({ action, confinement, rule, audited }: Verdict, { host, remote, port, protocol }: Asked): string | null {
+function suggest({ action, confinement, rule, audited, inbound }: Verdict, { host, remote, port, protocol }: Asked): string | null {
   if (action === 'accept' && !audited) return null;
   if (confinement === null || confinement.mode === 'block') return confinement === null ? null : 'change the mode of its policy';
   if (rule !== null) return `remove or narrow the deny entry at ${rule.at.file}:${rule.at.line}`;
+  if (inbound) return `under ingress.allow add: { from: "${host}", ports: [${portText(port, protocol)}] }`;
   const near = closest(confinement, host, remote, port, protocol);
   return `${entryFor(host, port, protocol)}${near === null ? '' : closestText(near)}`;
 }
@@ -69,33 +78,45 @@ function unlistedSuggestion(confinement: Confinement | undefined, host: string, 
   return `${entryFor(host, port ?? (protocol === 'icmp' ? null : 443), protocol)}${near === null ? '' : closestText(near)}`;
 }
 
+function portText(port: number | null, protocol: string): string {
+  return protocol === 'icmp' ? 'icmp' : `${port ?? 'any'}${protocol === 'tcp' && port !== null ? '' : `/${protocol}`}`;
+}
+
 function entryFor(host: string, port: number | null, protocol: string): string {
-  const ports = protocol === 'icmp' ? 'icmp' : `${port ?? 'any'}${protocol === 'tcp' && port !== null ? '' : `/${protocol}`}`;
-  return `under egress.allow add: { to: "${host}", ports: [${ports}] }`;
+  return `under egress.allow add: { to: "${host}", ports: [${portText(port, protocol)}] }`;
 }
 
-function judge(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, remote: Address, port: number, protocol: keyof typeof PROTOCOLS): Verdict {
+/** The first packet of a flow; inbound its answer. */
+function packetOf(owner: Pick<Packet, 'uid' | 'gid'>, remote: Address, port: number, protocol: keyof typeof PROTOCOLS, inbound = false): Packet {
   const number = protocol === 'icmp' && remote.family === 6 ? 58 : PROTOCOLS[protocol];
-  return verdict(confinements, { ...owner, remote, protocol: number, remotePort: port, localPort: 0, direction: 'original', syn: true });
+  return { ...owner, remote, protocol: number, remotePort: inbound ? 0 : port, localPort: inbound ? port : 0, direction: inbound ? 'reply' : 'original', syn: true };
 }
 
-export type Explanation = { readonly ok: true; readonly report: ExplainReport } | { readonly ok: false; readonly error: string };
+const judge = (confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, remote: Address, port: number, protocol: keyof typeof PROTOCOLS): Verdict =>
+  verdict(confinements, packetOf(owner, remote, port, protocol));
+
+/** `packet`: the one that was judged; null: no single one decides. `name`: that was asked about. */
+export type Explained = { readonly report: Omit<ExplainReport, 'name' | 'counters'>; readonly packet: Packet | null; readonly confinement: Confinement | null; readonly name: string | null };
+export type Explanation = ({ readonly ok: true } & Explained) | { readonly ok: false; readonly error: string };
 
 /** An address no policy means in particular (RFC 5737): where it passes, everything does. */
 const UNKNOWN_ADDRESS: Address = { family: 4, value: 0xc6336401n };
 
-/** For a name that a wildcard covers and that nobody has asked for yet: its addresses are opened when the service asks. */
-function belowWildcard(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, host: string, port: number | null, protocol: keyof typeof PROTOCOLS): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> | null {
+/**
+ * For a name that a wildcard covers and that nobody has asked for yet: its addresses are opened when the service asks. `listed`: for one that is listed by
+ * itself as well.
+ */
+function byName(listed: boolean, confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, host: string, port: number | null, protocol: keyof typeof PROTOCOLS): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> | null {
   const { confinement } = judge(confinements, owner, UNKNOWN_ADDRESS, port ?? 0, protocol);
-  if (confinement === null || confinement.dns.mode !== 'filtered' || confinement.mode === 'block') return null;
+  if (confinement === null || (!listed && confinement.dns.mode !== 'filtered') || confinement.mode === 'block') return null;
   const covers = ({ target }: Rule) => target.kind === 'domain' && matchesDomain(target.domain, host);
   const open = ({ ports }: Rule) => ports.some((match) => match.protocol === 'any' || (match.protocol === protocol && (port === null || (match.first <= port && port <= match.last))));
   const denied = confinement.deny.find((rule) => covers(rule) && open(rule));
-  const rule = denied ?? confinement.allow.find((candidate) => covers(candidate) && candidate.target.kind === 'domain' && candidate.target.domain.wildcard && open(candidate));
+  const rule = denied ?? confinement.allow.find((candidate) => covers(candidate) && candidate.target.kind === 'domain' && (listed || candidate.target.domain.wildcard) && open(candidate));
   if (rule === undefined) return null;
   const at = { file: rule.at.file, line: rule.at.line, column: rule.at.column };
   if (denied !== undefined) return { verdict: 'refuse', service: confinement.service, rule: at, reason: `denied by ${rule.text}`, suggestion: `remove or narrow the deny entry at ${at.file}:${at.line}` };
-  return { verdict: 'allow', service: confinement.service, rule: at, reason: `allowed by ${rule.text}, once the service has looked the name up`, suggestion: null };
+  return { verdict: 'allow', service: confinement.service, rule: at, reason: `allowed by ${rule.text}, once ${listed ? 'its addresses are known' : 'the service has looked the name up'}`, suggestion: null };
 }
 
 /** For a name that nothing resolves here: what holds wherever it leads. */
@@ -108,7 +129,7 @@ function anywhere(confinements: readonly Confinement[], owner: Pick<Packet, 'uid
 
 /** `addressesOf`: what DNS gave for a name, before the guard; empty when nobody asked for it. `uid`: of `who`, where it is an account. */
 export function explain(
-  { who, destination }: Question,
+  { who, destination, inbound, offline }: Question,
   confinements: readonly Confinement[],
   addressesOf: (domain: string) => readonly Address[],
   uid: number | null,
@@ -122,26 +143,37 @@ export function explain(
     return { ok: false, error: idle === undefined ? `"${who}" is no service, user or number` : `service "${who}" governs nobody yet: its user does not exist` };
   }
   const address = parseAddress(host);
+  const base = { port, protocol, service: idle?.service ?? null, direction: inbound ? ('in' as const) : ('out' as const) };
+  if (inbound) {
+    if (!address.ok) return { ok: false, error: `"${host}" is no address: --inbound asks who may connect in, which DNS says nothing of` };
+    const packet = packetOf(owner, address.value, port ?? 0, protocol, true);
+    const decided = verdict(confinements, packet);
+    const shown = `${formatAddress(address.value)} to port ${port ?? 'any'}/${protocol}`;
+    return { ok: true, packet, confinement: decided.confinement, name: null, report: { ...base, ...decision(decided, { host, remote: address.value, port, protocol }, shown), address: formatAddress(address.value) } };
+  }
+  const name = address.ok ? null : host.toLowerCase();
   const seen = confinements.find((confinement) => confinement.service === who)?.addresses.get(host.toLowerCase());
   const candidates = address.ok ? [address.value] : (seen ?? addressesOf(host.toLowerCase()));
-  const base = { port, protocol, service: idle?.service ?? null };
   const verdicts = candidates.map((remote) => ({ remote, decided: judge(confinements, owner, remote, port ?? 0, protocol) }));
   // a name passes where any of its addresses does: that is what a program tries
   const best = verdicts.find(({ decided }) => decided.action === 'accept') ?? verdicts[0];
   const wherever = best === undefined ? anywhere(confinements, owner, port ?? 0, protocol) : null;
-  if (wherever !== null) return { ok: true, report: { ...base, ...decision(wherever, { host, remote: null, port, protocol }, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
-  const below = best === undefined ? belowWildcard(confinements, owner, host.toLowerCase(), port, protocol) : null;
-  if (below !== null) return { ok: true, report: { ...base, ...below, address: null } };
+  if (wherever !== null) return { ok: true, packet: null, confinement: wherever.confinement, name, report: { ...base, ...decision(wherever, { host, remote: null, port, protocol }, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
+  const below = best === undefined ? byName(offline, confinements, owner, host.toLowerCase(), port, protocol) : null;
+  if (below !== null) return { ok: true, packet: null, confinement: null, name, report: { ...base, ...below, address: null } };
   if (best === undefined) {
     const listed = (idle?.allow ?? []).some(({ target }) => target.kind === 'domain' && target.domain.name === host.toLowerCase());
     const reason = listed ? `${host} is listed but has no address now` : `${host} is not listed in any policy, so nothing resolves it`;
     const suggestion = listed ? 'netwallctl status shows the error of its look-up' : unlistedSuggestion(idle, host, port, protocol);
-    return { ok: true, report: { ...base, verdict: 'refuse', rule: null, address: null, reason, suggestion } };
+    return { ok: true, packet: null, confinement: null, name, report: { ...base, verdict: 'refuse', rule: null, address: null, reason, suggestion } };
   }
   const { decided, remote } = best;
   const shown = `${formatAddress(remote)}${port === null ? '' : ` port ${port}`}/${protocol}`;
   return {
     ok: true,
+    packet: packetOf(owner, remote, port ?? 0, protocol),
+    confinement: decided.confinement,
+    name,
     report: {
       ...base,
       ...decision(decided, { host, remote, port, protocol }, shown),

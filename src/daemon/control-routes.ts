@@ -1,8 +1,6 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
-import type { Address } from '../net/address.ts';
 import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, LearningReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
-import { explain } from '../control/explain.ts';
 import type { Routes } from '../control/server.ts';
 import { parseDuration } from '../config/duration.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
@@ -10,6 +8,7 @@ import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
 import { deniesAll, temporaryRules } from '../policy/temporary.ts';
 import type { Denied } from './denied.ts';
+import type { Explainer } from './explainer.ts';
 import type { Events } from './events.ts';
 import type { Request } from './permits.ts';
 import { statusReport, type StatusSources } from './report.ts';
@@ -18,8 +17,7 @@ export type RouteOptions = {
   readonly status: StatusSources;
   readonly events: Events;
   readonly denied: Denied;
-  readonly addressesOf: (domain: string) => readonly Address[];
-  readonly uidOf: (name: string) => Promise<number | null>;
+  readonly explainer: Explainer;
   /** Asks for a name now, whatever is known of it. */
   readonly resolve: (name: string) => Promise<ResolveReport>;
   /** Shuts a service, or lets it go; false: it was not shut. */
@@ -42,7 +40,7 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, denied, addressesOf, uidOf, resolve, block, grant, revoke }: RouteOptions): Routes {
+export function controlRoutes({ status, events, denied, explainer, resolve, block, grant, revoke }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial, permits, learning } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
@@ -67,11 +65,7 @@ export function controlRoutes({ status, events, denied, addressesOf, uidOf, reso
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),
       '/v1/explain': async (query) => {
-        const question = { who: query.get('who') ?? '', destination: query.get('to') ?? '' };
-        const confinements = reconciler.services.map(({ confinement }) => confinement);
-        const named = confinements.some(({ service }) => service === question.who) || /^\d+$/.test(question.who);
-        const uid = named ? null : await uidOf(question.who);
-        const answer = explain(question, confinements, addressesOf, uid);
+        const answer = await explainer.explain({ who: query.get('who') ?? '', destination: query.get('to') ?? '', inbound: query.has('inbound') });
         return answer.ok ? ok(answer.report) : { status: 400, body: { error: answer.error } };
       },
     },

@@ -44,6 +44,7 @@ import { nameFindings } from './report.ts';
 import { Surroundings } from './surroundings.ts';
 import { Denied } from './denied.ts';
 import { PassiveDns } from '../resolve/passive-dns.ts';
+import { Explainer } from './explainer.ts';
 import { Learning } from './learning.ts';
 import { Permits, savedPermits } from './permits.ts';
 import { Trial } from './trial.ts';
@@ -300,8 +301,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     denied,
     events,
     status: { reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
-    addressesOf: (domain) => resolver.entry(domain).current,
-    uidOf: (name) => accounts.find('user', name),
+    explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, uidOf: (name) => accounts.find('user', name), nft }),
     block: async (service, shut) => {
       if (shut === blocks.has(service)) return shut;
       if (shut) blocks.set(service, new Date().toISOString());

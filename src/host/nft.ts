@@ -1,6 +1,7 @@
 /** The one door to the kernel's tables: apply a script, list a table. */
 import { join } from 'node:path';
 import { execa } from 'execa';
+import type { Counter } from '../ruleset/element.ts';
 import { HostError, messageOf } from './host-error.ts';
 import type { OwnProcesses } from './nft-own.ts';
 import { NFT_ENVIRONMENT, NftChild, nftMessage, writeScript } from './nft-child.ts';
@@ -20,6 +21,8 @@ export type Nft = {
   /** The whole table, or one of its sets or maps, as `nft -n -j` lists it; null when it does not exist. */
   listTable(): Promise<unknown>;
   listSet(kind: 'set' | 'map', name: string): Promise<unknown>;
+  /** What one element has counted; null: there is no such element. Throws HostError. */
+  countElement(set: string, key: string): Promise<Counter | null>;
   /** Every table, without elements. */
   listRuleset(): Promise<unknown>;
   /** The long-lived child, while there is one. */
@@ -103,6 +106,12 @@ export function openNft({ nft, table, runtimeDir, own }: NftOptions): Nft {
     listSkeleton: () => listSkeleton(nft, table),
     listTable: () => list('nft list', ['-n', '-j', 'list', 'table', 'inet', table]),
     listSet: (kind, name) => list('nft list', ['-n', '-j', 'list', kind, 'inet', table, name]),
+    async countElement(set, key) {
+      // nft 1.0.6 answers this one as text, whatever is asked for
+      const text = await run(nft, 'nft get', ['-n', 'get', 'element', 'inet', table, set, `{ ${key} }`]);
+      const [, packets, bytes] = /counter packets (\d+) bytes (\d+)/.exec(text ?? '') ?? [];
+      return packets === undefined ? null : { packets: Number(packets), bytes: Number(bytes) };
+    },
     listRuleset: () => list('nft list', ['-t', '-j', 'list', 'ruleset']),
     close: () => child.stop(),
   };

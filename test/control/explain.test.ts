@@ -11,11 +11,14 @@ egress:
       ports: [443, 8000-8010, 53/udp]
   deny:
     - to: 10.9.0.0/16
+ingress:
+  allow:
+    - { from: 10.0.0.0/8, ports: [8080] }
 `;
 const policies = confinements(POLICY, { nameservers: [], addresses: { 'api.example.com': ['93.184.215.14'] } });
 const addressesOf = (name: string) => policies.flatMap(({ addresses }) => addresses.get(name) ?? []);
-const ask = (destination: string, who = 'webapp') => {
-  const answer = explain({ who, destination }, policies, addressesOf, null);
+const ask = (destination: string, who = 'webapp', { inbound = false, offline = false } = {}) => {
+  const answer = explain({ who, destination, inbound, offline }, policies, addressesOf, null);
   return answer.ok ? answer.report : answer.error;
 };
 
@@ -48,4 +51,26 @@ for (const [destination, suggestion] of REFUSED) {
 test('who is not governed passes, who is nobody is an error', (t) => {
   t.like(ask('192.0.2.1:443', '4711'), { verdict: 'allow', service: null });
   t.is(ask('192.0.2.1:443', 'nobody-there'), '"nobody-there" is no service, user or number');
+});
+
+test('who may connect in', (t) => {
+  const inbound = { inbound: true };
+  t.like(ask('10.1.2.3:8080', 'webapp', inbound), { verdict: 'allow', direction: 'in', rule: { line: 12 }, reason: 'allowed from 10.0.0.0/8' });
+  t.like(ask('10.1.2.3:8081', 'webapp', inbound), { verdict: 'refuse', rule: null, reason: 'no ingress entry allows 10.1.2.3 to port 8081/tcp', suggestion: 'under ingress.allow add: { from: "10.1.2.3", ports: [8081] }' });
+  t.like(ask('11.1.2.3:8080', 'webapp', inbound), { verdict: 'refuse' });
+  t.is(ask('api.example.com:8080', 'webapp', inbound), '"api.example.com" is no address: --inbound asks who may connect in, which DNS says nothing of');
+  // what may go out says nothing of who may come in
+  t.like(ask('10.1.2.3:443', 'webapp', inbound), { verdict: 'refuse' });
+});
+
+test('without the daemon a listed name is what it says, also where nobody knows an address', (t) => {
+  const offline = confinements(POLICY, { nameservers: [], addresses: {} });
+  const answer = (destination: string) => {
+    const found = explain({ who: 'webapp', destination, inbound: false, offline: true }, offline, () => [], null);
+    return found.ok ? found.report : found.error;
+  };
+  t.like(answer('api.example.com:443'), { verdict: 'allow', address: null, rule: { line: 6 }, reason: 'allowed by api.example.com, once its addresses are known' });
+  t.like(answer('api.example.com:22'), { verdict: 'refuse' });
+  t.like(answer('www.example.com:443'), { verdict: 'refuse' });
+  t.like(answer('10.1.2.3:443'), { verdict: 'allow' });
 });

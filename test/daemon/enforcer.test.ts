@@ -49,6 +49,7 @@ function fakeNft() {
       };
     },
     listSet: async () => ({ nftables: [] }),
+    countElement: async () => null,
     listRuleset: async () => ({ nftables: [] }),
     close() {},
   };

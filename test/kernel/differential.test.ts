@@ -7,9 +7,11 @@
  */
 import test from 'ava';
 import { formatAddress } from '../../src/net/address.ts';
-import { compileService } from '../../src/ruleset/compile.ts';
+import { explain, type Question } from '../../src/control/explain.ts';
+import { compileService, type PrincipalRuleset } from '../../src/ruleset/compile.ts';
 import type { Confinement } from '../../src/ruleset/confinement.ts';
 import { type Element, elementId, type ObservedElement } from '../../src/ruleset/element.ts';
+import { elementMet } from '../../src/ruleset/element-match.ts';
 import { readElements } from '../../src/ruleset/listing.ts';
 import { protocolClass, protocolName } from '../../src/ruleset/protocol.ts';
 import { POLICY_SETS } from '../../src/ruleset/skeleton.ts';
@@ -115,6 +117,40 @@ function miscounts(cases: readonly Case[], observed: readonly ObservedElement[])
     .map((id) => `counted ${found.get(id) ?? 'nothing'} instead of ${expected.get(id) ?? 0}: ${id}`);
 }
 
+const NAMED: Readonly<Record<string, string>> = { '4 6': 'tcp', '6 6': 'tcp', '4 17': 'udp', '6 17': 'udp', '4 1': 'icmp', '6 58': 'icmp' };
+
+/** A packet as a question to `explain`, which asks about the first one of a flow; null: it is none. */
+function questionOf({ tracked, packet, said }: Case): Question | null {
+  const { uid, remote, protocol, syn, remotePort, localPort } = packet;
+  const name = NAMED[`${remote.family} ${protocol}`];
+  if (uid === null || name === undefined || (protocol === 6 && !syn)) return null;
+  const who = said.confinement?.kind === 'group' ? said.confinement.service : `${uid}`;
+  const host = remote.family === 4 ? formatAddress(remote) : `[${formatAddress(remote)}]`;
+  const inbound = tracked === 'reply';
+  return { who, destination: `${host}${name === 'icmp' ? '' : `:${inbound ? localPort : remotePort}`}/${name}`, inbound, offline: false };
+}
+
+/** Where `explain` says otherwise than the kernel did, or points at an element that has nothing to do with it. */
+function misexplained(cases: readonly Case[], fate: Fate, policies: readonly Confinement[], rulesets: readonly PrincipalRuleset[]): { readonly asked: number; readonly faults: string[] } {
+  let asked = 0;
+  const faults = cases.flatMap((one) => {
+    const question = questionOf(one);
+    if (question === null) return [];
+    asked += 1;
+    const answer = explain(question, policies, () => [], null);
+    const said = answer.ok ? answer.report.verdict : answer.error;
+    const left = fate.left.has(one.drawn.index);
+    if ((said === 'refuse') === left || !answer.ok) return [`explain says "${said}" to ${question.destination}, the kernel ${left ? 'accepted' : 'refused'} it: ${describeCase(one)}`];
+    const { confinement } = one.said;
+    if (confinement === null || confinement.mode === 'block') return [];
+    const { remote, protocol, remotePort, localPort } = one.packet;
+    const elements = rulesets.find((ruleset) => ruleset.principal === `${confinement.kind} ${principal(confinement, one.packet)}`)?.elements ?? [];
+    const met = elementMet(elements, { remote, protocol, port: question.inbound ? localPort : remotePort, inbound: question.inbound });
+    return (met !== null) === (said === 'allow') ? [] : [`explain says "${said}", and the element is ${met?.key ?? 'none'}: ${describeCase(one)}`];
+  });
+  return { asked, faults };
+}
+
 /** What a case is an example of. */
 function examplesOf(one: Case, policies: readonly Confinement[]): string[] {
   const { drawn, tracked, packet, said } = one;
@@ -145,7 +181,7 @@ function examplesOf(one: Case, policies: readonly Confinement[]): string[] {
   return found;
 }
 
-async function runRound(rig: Rig, seed: number): Promise<{ faults: string[]; cases: Case[]; policies: readonly Confinement[]; elements: number }> {
+async function runRound(rig: Rig, seed: number): Promise<{ faults: string[]; asked: number; cases: Case[]; policies: readonly Confinement[]; elements: number }> {
   const chance = dice(seed);
   const policies = drawPolicies(chance);
   const rulesets = policies.flatMap((policy) => compileService(policy, { addressTimeout: 600 }));
@@ -160,8 +196,9 @@ async function runRound(rig: Rig, seed: number): Promise<{ faults: string[]; cas
     const packet: Packet = { ...one.packet, direction: tracked === 'reply' ? 'reply' : 'original' };
     return { drawn: one, tracked, packet, said: verdict(policies, packet) };
   });
-  const faults = [...disagreements(cases, fate), ...readBack(elements, observed), ...miscounts(cases, observed)];
-  return { faults, cases, policies, elements: elements.length };
+  const explained = misexplained(cases, fate, policies, rulesets);
+  const faults = [...disagreements(cases, fate), ...explained.faults, ...readBack(elements, observed), ...miscounts(cases, observed)];
+  return { faults, asked: explained.asked, cases, policies, elements: elements.length };
 }
 
 /** Least share of all packets, in percent; a category that is not here may be as rare as it is. */
@@ -219,7 +256,7 @@ test('what the policies say of a packet is what the kernel does with it', async 
   const rig = await startRig();
   t.teardown(() => rig.namespace.remove());
   const examples = new Map<string, number>();
-  let [pairs, elements] = [0, 0];
+  let [pairs, asked, elements] = [0, 0, 0];
   for (let round = 0; round < ROUNDS; round += 1) {
     const seed = FIRST_SEED + round;
     const result = await runRound(rig, seed);
@@ -227,10 +264,12 @@ test('what the policies say of a packet is what the kernel does with it', async 
       return t.fail([`${result.faults.length} faults; again: DIFFERENTIAL_SEED=${seed} DIFFERENTIAL_ROUNDS=1`, ...result.faults.slice(0, 10)].join('\n'));
     }
     pairs += result.cases.length;
+    asked += result.asked;
     elements += result.elements;
     for (const one of result.cases) for (const example of examplesOf(one, result.policies)) examples.set(example, (examples.get(example) ?? 0) + 1);
   }
-  t.log(`${pairs} packets under ${ROUNDS} sets of policies, ${elements} elements`);
+  t.log(`${pairs} packets under ${ROUNDS} sets of policies, ${elements} elements; ${asked} of them explained`);
+  t.true(asked > pairs / 4);
   t.is(pairs, ROUNDS * PACKETS);
   for (const [example, percent] of ROUNDS < 50 ? [] : Object.entries(LEAST)) {
     const share = ((examples.get(example) ?? 0) / pairs) * 100;
