@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
+import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION, type WhoReport } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import { driftText, eventText } from './drift.ts';
 import type { ExplainOptions } from './explain.ts';
@@ -103,6 +103,12 @@ command('explain <who> <destination>', 'would it pass, by which line, or what to
     const { explainCommand } = await import('./explain.ts');
     exitCode = await explainCommand(global().socket, who, destination, options, { json: global().json === true, say, complain, paint });
   });
+
+command('who <destination>', 'which services may reach a name or address, by which entries').action(async (destination: string) => {
+  const report = await get<WhoReport>(`/v1/who?${new URLSearchParams({ to: destination }).toString()}`);
+  const { whoText } = await import('./who.ts');
+  print(report, () => whoText(report, paint));
+});
 
 command('resolve <name>', 'look a name up now, whatever is known of it').action(async (name: string) => {
   const report = await post<ResolveReport>(`/v1/resolve?${new URLSearchParams({ name }).toString()}`);

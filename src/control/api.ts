@@ -130,6 +130,19 @@ export type ExplainReport = {
   readonly counters: { readonly packets: number; readonly bytes: number } | null;
 };
 
+/** An entry that is about a name or address. */
+export type WhoEntry = {
+  readonly service: string;
+  readonly mode: Mode;
+  readonly kind: 'allow' | 'deny' | 'ingress';
+  readonly entry: string;
+  readonly ports: readonly string[];
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+};
+export type WhoReport = { readonly destination: string; readonly services: readonly WhoEntry[] };
+
 export type ResolveReport = {
   readonly name: string;
   /** Services whose policy lists the name. */

@@ -1,6 +1,8 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
 import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, LearningReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
+import { who } from '../control/who.ts';
+import type { Address } from '../net/address.ts';
 import type { Routes } from '../control/server.ts';
 import { parseDuration } from '../config/duration.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
@@ -18,6 +20,7 @@ export type RouteOptions = {
   readonly events: Events;
   readonly denied: Denied;
   readonly explainer: Explainer;
+  readonly addressesOf: (domain: string) => readonly Address[];
   /** Asks for a name now, whatever is known of it. */
   readonly resolve: (name: string) => Promise<ResolveReport>;
   /** Shuts a service, or lets it go; false: it was not shut. */
@@ -40,7 +43,7 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, denied, explainer, resolve, block, grant, revoke }: RouteOptions): Routes {
+export function controlRoutes({ status, events, denied, explainer, addressesOf, resolve, block, grant, revoke }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial, permits, learning } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
@@ -64,6 +67,10 @@ export function controlRoutes({ status, events, denied, explainer, resolve, bloc
       '/v1/grants': () => ok({ grants: permits.report } satisfies GrantsReport),
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),
+      '/v1/who': (query) => {
+        const answer = who(query.get('to') ?? '', reconciler.services.map(({ confinement }) => confinement), addressesOf);
+        return answer.ok ? ok(answer.report) : { status: 400, body: { error: answer.error } };
+      },
       '/v1/explain': async (query) => {
         const answer = await explainer.explain({ who: query.get('who') ?? '', destination: query.get('to') ?? '', inbound: query.has('inbound') });
         return answer.ok ? ok(answer.report) : { status: 400, body: { error: answer.error } };

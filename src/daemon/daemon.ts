@@ -301,6 +301,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     denied,
     events,
     status: { reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    addressesOf: (domain) => resolver.entry(domain).current,
     explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, uidOf: (name) => accounts.find('user', name), nft }),
     block: async (service, shut) => {
       if (shut === blocks.has(service)) return shut;
