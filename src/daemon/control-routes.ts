@@ -9,11 +9,13 @@ import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
 import type { Events } from './events.ts';
+import { type Metrics, METRICS_TYPE } from './metrics.ts';
 import { statusReport, type StatusSources } from './report.ts';
 
 export type RouteOptions = {
   readonly status: StatusSources;
   readonly events: Events;
+  readonly metrics: Metrics;
   readonly addressesOf: (domain: string) => readonly Address[];
   readonly uidOf: (name: string) => Promise<number | null>;
   /** Asks for a name now, whatever is known of it. */
@@ -31,11 +33,12 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, addressesOf, uidOf, resolve, block }: RouteOptions): Routes {
+export function controlRoutes({ status, events, metrics, addressesOf, uidOf, resolve, block }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
+      '/metrics': async () => ({ status: 200, body: await metrics.text(), type: METRICS_TYPE }),
       '/v1/status': async () => {
         const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
         return ok(statusReport(status, counters));
