@@ -14,13 +14,15 @@ export type SnapshotSources = StatusSources & {
   readonly seenCount: (service: string) => number;
 };
 
+/** Read once: a start that seemed to change would look like a restart. */
+const STARTED = Math.round(Date.now() / 1000 - process.uptime());
 /** A kernel that does not answer must not keep the rest from being said: Prometheus waits 10 s. */
 const PATIENCE_MILLISECONDS = 4000;
 
 type Counters = ReadonlyMap<string, Counter>;
 
 /** Null: the kernel does not say, or not in time. What is under way is not begun again. */
-function patiently(read: () => Promise<Counters>): () => Promise<Counters | null> {
+export function patiently(read: () => Promise<Counters>, milliseconds = PATIENCE_MILLISECONDS): () => Promise<Counters | null> {
   let underWay: Promise<Counters | null> | null = null;
   return () => {
     underWay ??= read()
@@ -30,14 +32,14 @@ function patiently(read: () => Promise<Counters>): () => Promise<Counters | null
       })
       .finally(() => (underWay = null));
     const { promise: tooLate, resolve } = Promise.withResolvers<null>();
-    const timer = setTimeout(() => resolve(null), PATIENCE_MILLISECONDS);
+    const timer = setTimeout(() => resolve(null), milliseconds);
     return Promise.race([underWay, tooLate]).finally(() => clearTimeout(timer));
   };
 }
 
 function ownProcess(): Snapshot['process'] {
   const { user, system } = process.cpuUsage();
-  return { started: Math.round(Date.now() / 1000 - process.uptime()), cpu: (user + system) / 1e6, resident: process.memoryUsage.rss(), heap: process.memoryUsage().heapUsed };
+  return { started: STARTED, cpu: (user + system) / 1e6, resident: process.memoryUsage.rss(), heap: process.memoryUsage().heapUsed };
 }
 
 /** The returned function takes a snapshot; only the kernel's counters are waited for. */
