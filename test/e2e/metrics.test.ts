@@ -208,6 +208,16 @@ test.serial('what the dashboard and the alerts name exists, and the documentatio
   t.deepEqual(documented.toSorted(), [...text.matchAll(/^# TYPE (.*)$/gm)].map(([, line = '']) => line).toSorted());
 });
 
+test.serial('a port that is taken does not stop the wall', async (t) => {
+  await world().daemon.stop();
+  const other = await world().as('stranger').listen({ protocol: 'tcp', address: '127.0.0.1', port: 9477 });
+  await world().daemon.start({ config: { dns: quickDns, metrics: { listen: '127.0.0.1:9477' } } });
+  await check(t, world(), ['webapp', 'tcp', '91.200.9.9', 443], 'is refused');
+  await until('it is told', async () => world().daemon.log().some(({ level, msg }) => level === 'error' && typeof msg === 'string' && msg.startsWith('no metrics at 127.0.0.1:9477')));
+  t.regex(await bySocket(), /^netwall_state\{state="enforcing"\} 1$/m);
+  await other.close();
+});
+
 test('promtool: the alerts are rules, and each fires when it should', async (t) => {
   for (const args of [['check', 'rules', 'docs/alerts.yaml'], ['test', 'rules', 'test/prometheus/alerts.test.yaml']]) {
     const { exitCode, stdout, stderr } = await attempt([program('promtool'), ...args.slice(0, 2), `${repository}/${args[2]}`]);
