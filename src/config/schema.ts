@@ -4,7 +4,7 @@ import type { Parsed } from '../net/address.ts';
 import { issueParams, scalarField, textField, withHints } from '../policy/field.ts';
 import { quoted } from '../policy/visible.ts';
 import { formatDuration, parseDuration } from './duration.ts';
-import { parseEndpoint, parseNameServer } from './endpoint.ts';
+import { type Endpoint, parseEndpoint, parseNameServer } from './endpoint.ts';
 import { isNftKeyword } from './nft-keyword.ts';
 
 const SECOND = 1000;
@@ -91,9 +91,16 @@ const guard = withHints(
   { missing: 'remove the key, or write "mark:" under it' },
 );
 
+/** Whoever can connect can read what services there are and what they are refused: nobody beyond this host. */
+function parseListen(text: string): Parsed<Endpoint> {
+  const parsed = parseEndpoint(text);
+  if (!parsed.ok || parsed.value.address === '::1' || parsed.value.address.startsWith('127.')) return parsed;
+  return { ok: false, fault: `${quoted(text)} is not a loopback address`, hint: `write 127.0.0.1:${parsed.value.port}, and let a proxy that asks who is there stand before it` };
+}
+
 const metrics = withHints(
   z.strictObject({
-    listen: z.union([z.null(), textField(parseEndpoint)]).default(null).meta({ description: 'Where Prometheus can read metrics; null: on the control socket only.', examples: ['127.0.0.1:9477'] }),
+    listen: z.union([z.null(), textField(parseListen)]).default(null).meta({ description: 'A loopback address and port where Prometheus can read metrics; null: on the control socket only.', examples: ['127.0.0.1:9477'] }),
   }),
   { missing: 'remove the key, or write "listen:" under it' },
 );

@@ -9,7 +9,8 @@ import { HostError, messageOf } from '../host/host-error.ts';
 import { peerUids } from '../host/peer.ts';
 import type { ErrorReport } from './api.ts';
 
-export type Answer = { readonly status: number; readonly body: unknown };
+/** `type`: of a body that is text as it stands; without, it becomes JSON. */
+export type Answer = { readonly status: number; readonly body: unknown; readonly type?: string };
 export type Route = (query: URLSearchParams) => Promise<Answer> | Answer;
 
 /** Writes lines until the returned function is called; null: that was all. */
@@ -60,9 +61,9 @@ function stream(route: Stream, query: URLSearchParams, response: ServerResponse)
   else response.on('close', stop);
 }
 
-function write(response: ServerResponse, { status, body }: Answer): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+function write(response: ServerResponse, { status, body, type }: Answer): void {
+  const text = type === undefined ? `${JSON.stringify(body)}\n` : String(body);
+  response.writeHead(status, { 'content-type': type ?? 'application/json', 'content-length': Buffer.byteLength(text) });
   response.end(text);
 }
 

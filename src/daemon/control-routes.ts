@@ -13,6 +13,7 @@ import type { Denied } from './denied.ts';
 import type { Explainer } from './explainer.ts';
 import type { Events } from './events.ts';
 import type { Request } from './permits.ts';
+import { type Metrics, METRICS_TYPE } from './metrics.ts';
 import { statusReport, type StatusSources } from './report.ts';
 
 export type RouteOptions = {
@@ -20,6 +21,7 @@ export type RouteOptions = {
   readonly events: Events;
   readonly denied: Denied;
   readonly explainer: Explainer;
+  readonly metrics: Metrics;
   readonly addressesOf: (domain: string) => readonly Address[];
   /** Asks for a name now, whatever is known of it. */
   readonly resolve: (name: string) => Promise<ResolveReport>;
@@ -43,11 +45,12 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, denied, explainer, addressesOf, resolve, block, grant, revoke }: RouteOptions): Routes {
+export function controlRoutes({ status, events, metrics, denied, explainer, addressesOf, resolve, block, grant, revoke }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial, permits, learning } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
+      '/metrics': async () => ({ status: 200, body: await metrics.text(), type: METRICS_TYPE }),
       '/v1/status': async () => {
         const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
         return ok(statusReport(status, counters));

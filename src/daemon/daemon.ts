@@ -40,7 +40,9 @@ import { DriftLog, driftSchema } from './drift.ts';
 import { Events } from './events.ts';
 import { Enforcer } from './enforcer.ts';
 import { Guard } from './guard.ts';
+import { Metrics } from './metrics.ts';
 import { nameFindings } from './report.ts';
+import { snapshots } from './snapshot.ts';
 import { Surroundings } from './surroundings.ts';
 import { Denied } from './denied.ts';
 import { PassiveDns } from '../resolve/passive-dns.ts';
@@ -54,6 +56,8 @@ const RESOLV_CONF = '/etc/resolv.conf';
 /** Account databases: a new user is seen when they change, and by looking every so often (LDAP changes no file). */
 const ACCOUNT_FILES = new Set(['passwd', 'group']);
 const PENDING_LOOK_MILLISECONDS = 2000;
+/** How often resolv.conf is read. */
+const TICK_MILLISECONDS = 1000;
 /** How long state that changes often may lag behind on disk. */
 const SAVE_MILLISECONDS = 5000;
 /** After the start, when everything is in place and saved. */
@@ -135,6 +139,7 @@ export type Daemon = {
   /** Resolves when the first run is over. */
   readonly started: Promise<void>;
   readonly reconciler: Reconciler;
+  readonly metrics: Metrics;
   reload(): void;
   /** Stops; the wall stays. */
   close(): Promise<void>;
@@ -153,7 +158,11 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   }
   const state = await openStateFiles(config.stateDir);
   const events = new Events();
-  const drift = new DriftLog((change, of) => events.add(`drift-${change}`, { drift: { ...of } }));
+  const metrics = new Metrics(() => takeSnapshot());
+  const drift = new DriftLog((change, of) => {
+    events.add(`drift-${change}`, { drift: { ...of } });
+    metrics.drifted(change, of);
+  });
   drift.restore((await readState(state, 'history', z.array(driftSchema), log)) ?? []);
   const good = new Map(((await readState(state, 'last-good', goodVersions, log)) ?? []).map((version: GoodVersion) => [version.name, version]));
 
@@ -169,12 +178,12 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const nameservers = new Nameservers();
   nameservers.read();
   const limits: BookLimits = { minTtl: config.dns.minTtl, maxTtl: config.dns.maxTtl, hold: config.dns.hold, maxStale: config.dns.maxStale };
-  const forwarder = openForwarder({
+  const forwarder = metrics.asking(openForwarder({
     servers: () => (config.dns.servers.length > 0 ? config.dns.servers : nameservers.servers),
     timeout: config.dns.timeout,
     tries: config.dns.tries,
     requireAd: config.dns.requireAd,
-  });
+  }));
   const lookUp: LookUp = async (domain, type) => {
     const outcome = await forwarder.ask({ name: domain, type: TYPE[type], dnssecOk: false });
     if (outcome.kind === 'failure') return outcome;
@@ -193,7 +202,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const table: Table = { name: config.table, mark: config.guardMark };
   const own = new OwnProcesses(config.table);
   const guard = new Guard({ nft: config.nft, table, runtimeDir: config.runtimeDir, own, log });
-  const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir, own });
+  const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir, own, onApplied: (milliseconds, failed) => metrics.applied(milliseconds, failed) });
   const enforcer = new Enforcer({ nft, guard, table, log, renewsTimeouts: renewsTimeouts(release()), generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
   const save = async (name: string, data: unknown) => {
     try {
@@ -240,7 +249,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const listeners = new DnsListeners({
     log,
-    answer: (service, query, datagram) => filter.answer(service, query, datagram),
+    answer: (service, query, datagram) => metrics.answering(() => filter.answer(service, query, datagram)),
     remembered: new Map(Object.entries((await readState(state, 'dns-ports', z.record(z.string(), z.int().min(1).max(65535)), log)) ?? {})),
   });
   const notify = openNotify(environment);
@@ -261,6 +270,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     tried: (installed) => trial.over(installed),
     granted: (services) => learning.over(permits.over(services)),
     blocks: () => blocks,
+    onRun: (run) => metrics.ran(run),
     saveGood: (versions) => state.write('last-good', [...versions.values()]),
     onChange: () => {
       drift.update('name', nameFindings(running.services, statusOf), new Date());
@@ -297,10 +307,13 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   });
   const denied = new Denied({ nft, services: () => running.services, passive, dnsOf: (service) => filter.statisticsOf(service) });
+  const status = { reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service: string) => filter.statisticsOf(service) };
+  const takeSnapshot = snapshots({ ...status, addressCount: (domain) => resolver.entry(domain).current.length, seenCount: (service) => sightings.seenBy(service).size });
   const routes = controlRoutes({
     denied,
     events,
-    status: { reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    metrics,
+    status,
     addressesOf: (domain) => resolver.entry(domain).current,
     explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, uidOf: (name) => accounts.find('user', name), nft }),
     block: async (service, shut) => {
@@ -355,10 +368,14 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const control = await serveControl(join(config.runtimeDir, 'control.sock'), await accounts.find('group', 'netwall'), routes);
 
+  let ticked = performance.now();
   const stops = [
     watchDirectories(config.policyDirs, () => running.trigger('files')),
     watchDirectories(['/etc'], () => running.trigger('accounts'), ACCOUNT_FILES),
-    every(1000, () => {
+    every(TICK_MILLISECONDS, () => {
+      const now = performance.now();
+      metrics.late(now - ticked - TICK_MILLISECONDS);
+      ticked = now;
       if (!nameservers.read()) return;
       log.info({ nameservers: nameservers.servers.map(({ address }) => address) }, 'nameservers changed');
       running.trigger('nameservers');
@@ -386,6 +403,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   return {
     started,
     reconciler: running,
+    metrics,
     reload: () => running.trigger('reload'),
     async settled() {
       await resolver.idle();

@@ -147,10 +147,7 @@ export class DnsFilter {
     const key = `${request.type} ${request.edns?.dnssecOk === true ? 'DO ' : ''}${host}`;
     const now = performance.now();
     const cached = this.#cache.get(key, now);
-    if (cached !== null) {
-      served.statistics.counts.cached += 1;
-      return this.#release(served, request, host, cached);
-    }
+    if (cached !== null) return this.#release(served, request, host, cached, true);
     return this.#fetch(served, request, host, key, now);
   }
 
@@ -181,7 +178,7 @@ export class DnsFilter {
     served.underWay += 1;
     const answer = await asked;
     served.underWay -= 1;
-    if (answer.kind === 'answer') return this.#release(served, request, host, answer.cached);
+    if (answer.kind === 'answer') return this.#release(served, request, host, answer.cached, false);
     served.statistics.fail(`${host}: ${answer.reason}`);
     return codeAnswer(request, answer.kind === 'code' ? answer.rcode : RCODE.SERVFAIL, failure(answer.reason));
   }
@@ -233,28 +230,29 @@ export class DnsFilter {
     onSeen();
   }
 
-  #release(served: Served, request: Request, host: string, answer: Answer): Reply {
+  #release(served: Served, request: Request, host: string, answer: Answer, cached: boolean): Reply {
     const prepared = this.#prepare(served, host, answer);
     const { view } = prepared;
     if (view === null) {
       served.statistics.fail(`${host}: unusable answer`);
       return codeAnswer(request, RCODE.SERVFAIL, failure('unusable answer'));
     }
-    if (view.seen.size === 0) return this.#finish(served, request, view, answer);
+    if (view.seen.size === 0) return this.#finish(served, request, view, answer, cached);
     const { confinement } = served;
     const epoch = this.#options.epoch();
-    if (prepared.opened?.confinement === confinement && prepared.opened.epoch === epoch) return this.#finish(served, request, view, answer);
+    if (prepared.opened?.confinement === confinement && prepared.opened.epoch === epoch) return this.#finish(served, request, view, answer, cached);
     this.#learn(served, view, answer);
     return this.#open(served, view).then((open) => {
       if (served.linked !== prepared.linked) return this.#resolve(served, request); // another policy is in force by now
       if (!open) return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' });
       prepared.opened = { confinement, epoch };
-      return this.#finish(served, request, view, answer);
+      return this.#finish(served, request, view, answer, cached);
     });
   }
 
-  #finish(served: Served, request: Request, { template, guarded }: View, { storedAt }: Answer): Buffer {
+  #finish(served: Served, request: Request, { template, guarded }: View, { storedAt }: Answer, cached: boolean): Buffer {
     served.statistics.counts.answered += 1;
+    if (cached) served.statistics.counts.cached += 1;
     const age = Math.floor((performance.now() - storedAt) / 1000);
     const error = guarded.length > 0 ? { code: EDE.FILTERED, text: `special-use addresses removed (${guarded[0]?.reason ?? ''})` } : null;
     return fill(template, request, { age, maxTtl: this.#options.limits.maxTtl / 1000, error });

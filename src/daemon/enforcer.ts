@@ -241,15 +241,21 @@ export class Enforcer {
     return this.counters();
   }
 
+  /** How many elements each set has, by what is known. */
+  get elementCounts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const [principal, holding] of this.#held) {
+      const { gate, elements } = this.#grants.withHeld(principal, holding);
+      for (const { set } of [...gate, ...elements]) counts.set(set, (counts.get(set) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   /** Packets and bytes of every principal's gate and refusals, by element id. Throws HostError. */
   async counters(): Promise<ReadonlyMap<string, Counter>> {
     const { nft } = this.#options;
-    const listings = await Promise.all([
-      nft.listSet('map', 'user_mode'),
-      nft.listSet('map', 'group_mode'),
-      nft.listSet('set', 'user_refused'),
-      nft.listSet('set', 'group_refused'),
-    ]);
+    const kinds = (['user', 'group'] as const).filter((kind) => [...this.#held.keys()].some((principal) => principal.startsWith(kind)));
+    const listings = await Promise.all(kinds.flatMap((kind) => [nft.listSet('map', `${kind}_mode`), nft.listSet('set', `${kind}_refused`)]));
     const elements = listings.flatMap((listing) => (listing === null ? [] : readElements(listing)));
     return new Map(elements.flatMap((element) => (element.counter === null ? [] : [[elementId(element), element.counter] as const])));
   }

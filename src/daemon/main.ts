@@ -4,12 +4,14 @@ import { type Logger, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from '../config/config.ts';
 import { EXIT, VERSION } from '../control/api.ts';
+import { serveMetrics } from '../control/metrics-server.ts';
 import { checkInstalled } from '../host/check-policies.ts';
 import { readConfigFile } from '../host/config-file.ts';
 import { HostError } from '../host/host-error.ts';
 import { formatProblem, hasErrors } from '../policy/problem.ts';
 import { startDaemon } from './daemon.ts';
 import { program } from './program.ts';
+import { METRICS_TYPE } from './metrics.ts';
 
 type Flags = { readonly config?: string; readonly check?: boolean; readonly once?: boolean; readonly logLevel?: Config['log']['level'] };
 
@@ -43,13 +45,15 @@ async function once(config: Config, log: Logger): Promise<number> {
 async function run(config: Config, log: Logger): Promise<number> {
   const daemon = await startDaemon({ config, log, environment: process.env });
   log.info({ version: VERSION, pid: process.pid, table: config.table }, 'netwalld started');
-  if (config.metrics.listen !== null) log.warn('metrics.listen is not available in this version and has no effect');
+  const { listen: at } = config.metrics;
+  const stopMetrics = at === null ? null : serveMetrics({ at, type: METRICS_TYPE, text: () => daemon.metrics.text(), log });
   process.on('SIGHUP', () => daemon.reload());
   const signal = await new Promise<string>((resolve) => {
     // not once(): signal-exit, which execa brings, ends the process when it finds no listener left beside its own
     process.on('SIGTERM', resolve);
     process.on('SIGINT', resolve);
   });
+  stopMetrics?.();
   await daemon.close();
   log.info({ signal }, 'netwalld stopped; the wall stands');
   return EXIT.ok;

@@ -24,6 +24,9 @@ import { policyChanges, revokedFlows } from './revoked.ts';
 /** Why a run happens; several may be served by one. */
 export type Cause = 'start' | 'kernel' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
 
+/** How a run went. */
+export type Run = { readonly causes: ReadonlySet<Cause>; readonly milliseconds: number; readonly failed: boolean };
+
 /** Names the reconciler wants resolved, and what became of them. */
 export type Names = {
   want(domains: Iterable<string>): void;
@@ -64,6 +67,8 @@ export type ReconcilerOptions = {
   readonly onChange: () => void;
   /** Milliseconds; monotonic. */
   readonly clock?: () => number;
+  /** Called after every run. */
+  readonly onRun: (run: Run) => void;
 };
 
 export type ReconcilerState = 'starting' | 'enforcing' | 'degraded';
@@ -194,16 +199,19 @@ export class Reconciler {
     this.#waiters = [];
     const started = performance.now();
     this.#runningSince = this.#clock();
+    let failed = false;
     try {
       await this.#run(causes, started);
       this.#failures = 0;
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
+      failed = true;
       this.#fail(error);
     } finally {
       this.#runningSince = null;
       for (const resolve of waiters) resolve();
     }
+    this.#options.onRun({ causes, milliseconds: performance.now() - started, failed });
     this.#options.onChange();
   }
 

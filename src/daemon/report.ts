@@ -31,7 +31,7 @@ function nameReport(domain: string, confinement: Confinement, status: NameStatus
   };
 }
 
-function stateOf({ entry, principals, blockedSince }: ServiceState, failure: string | undefined): Pick<ServiceReport, 'state' | 'message'> {
+export function stateOf({ entry, principals, blockedSince }: ServiceState, failure: string | undefined): Pick<ServiceReport, 'state' | 'message'> {
   const [problem] = entry.problems;
   const place = problem === undefined ? '' : `${problem.at.file}:${problem.at.line}:${problem.at.column}: ${problem.message}`;
   if (entry.standing === 'rejected') return { state: 'rejected', message: place };
@@ -63,7 +63,7 @@ function dnsReport({ confinement: { dns } }: ServiceState, statistics: DnsStatis
   return { mode: dns.mode, port: dns.port, ...counts, lastError, refusedNames: shown };
 }
 
-function sum(service: ServiceState, counters: ReadonlyMap<string, Counter>): ServiceReport['counters'] {
+export function countersOf(service: ServiceState, counters: ReadonlyMap<string, Counter>): ServiceReport['counters'] {
   let [packets, bytes, deniedPackets] = [0, 0, 0];
   const { kind } = service.entry;
   for (const id of service.principals.ids) {
@@ -86,7 +86,7 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
     gids: entry.kind === 'group' ? principals.ids : [],
     names: nameReports(service, statusOf),
     dns: dnsReport(service, dns),
-    counters: sum(service, counters),
+    counters: countersOf(service, counters),
   };
 }
 
@@ -102,12 +102,17 @@ export type StatusSources = {
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
+/** What the state comes to for somebody outside. */
+export function wholeState({ state, unloaded, turns }: Pick<Reconciler, 'state' | 'unloaded' | 'turns'>): StatusReport['state'] {
+  return unloaded || !turns ? 'degraded' : state;
+}
+
 export function statusReport({ reconciler, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
     version: VERSION,
-    state: reconciler.unloaded || !reconciler.turns ? 'degraded' : reconciler.state,
+    state: wholeState(reconciler),
     message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.turns ? reconciler.fault : 'one run has been under way for too long: the kernel or a disk does not answer',
     generation,
     trial: trial.report,

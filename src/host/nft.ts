@@ -30,7 +30,7 @@ export type Nft = {
   close(): void;
 };
 
-export type NftOptions = { readonly nft: string; readonly table: string; readonly runtimeDir: string; readonly own: OwnProcesses };
+export type NftOptions = { readonly nft: string; readonly table: string; readonly runtimeDir: string; readonly own: OwnProcesses; /** Called after each transaction. */ readonly onApplied?: (milliseconds: number, failed: boolean) => void };
 
 /** Runs nft once. `null`: what was asked for does not exist. */
 async function run(nft: string, operation: string, args: readonly string[], started?: (pid: number) => void): Promise<string | null> {
@@ -68,7 +68,7 @@ async function listSkeleton(nft: string, table: string): Promise<string | null> 
   return run(nft, 'nft list', ['-t', 'list', 'table', 'inet', table]);
 }
 
-export function openNft({ nft, table, runtimeDir, own }: NftOptions): Nft {
+export function openNft({ nft, table, runtimeDir, own, onApplied = () => {} }: NftOptions): Nft {
   const scriptFile = join(runtimeDir, 'transaction.nft');
   const child = new NftChild({ nft, scriptFile, timeout: TIMEOUT, own });
   let childBarredUntil = 0;
@@ -77,6 +77,15 @@ export function openNft({ nft, table, runtimeDir, own }: NftOptions): Nft {
     writeScript(scriptFile, `${own.open().mark()}${script}`);
     if ((await run(nft, 'nft apply', ['-f', scriptFile], (pid) => own.started(pid))) === null) {
       throw new HostError('nft apply', 'an object the transaction names does not exist', { refused: true });
+    }
+  }
+
+  async function byChild(script: string): Promise<void> {
+    try {
+      await child.apply(script);
+    } catch (error) {
+      if (child.pid === null) childBarredUntil = performance.now() + CHILD_BACKOFF;
+      throw error;
     }
   }
 
@@ -95,12 +104,13 @@ export function openNft({ nft, table, runtimeDir, own }: NftOptions): Nft {
       return child.pid;
     },
     async apply(script) {
-      if (performance.now() < childBarredUntil) return spawned(script);
+      const started = performance.now();
+      let failed = true;
       try {
-        await child.apply(script);
-      } catch (error) {
-        if (child.pid === null) childBarredUntil = performance.now() + CHILD_BACKOFF;
-        throw error;
+        await (started < childBarredUntil ? spawned(script) : byChild(script));
+        failed = false;
+      } finally {
+        onApplied(performance.now() - started, failed);
       }
     },
     listSkeleton: () => listSkeleton(nft, table),

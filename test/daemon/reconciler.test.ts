@@ -38,6 +38,7 @@ function setUp() {
     blocks: () => new Map(),
     saveGood: async () => {},
     onChange: () => {},
+    onRun: () => {},
     clock: () => now,
   });
   const asked = async () => {
