@@ -23,7 +23,7 @@ function remarks({ kind, reason, private: use, except, names, principals }: Plan
   if (except.length > 0) found.push(`not ${some(except)}`);
   if (names.length > 0) found.push(`address of ${some(names)}`);
   if (kind === 'anything') found.push(`${some(principals)} ${sign === '+' ? `${principals.length > 1 ? 'have' : 'has'} no policy any more` : `had no policy before`}`);
-  else if (reason === 'denied') found.push(sign === '+' ? 'no longer denied' : 'denied');
+  else if (reason !== 'listed') found.push(`${sign === '+' ? 'no longer denied' : 'denied'}${reason === 'denied at networks' ? ' where it leads into an allowed network' : ''}`);
   if (use === 'too') found.push(sign === '+' ? 'may resolve to private addresses' : 'private addresses included');
   if (use === 'only') found.push(sign === '+' ? 'may now resolve to private addresses' : 'may no longer resolve to private addresses');
   return found;

@@ -100,8 +100,8 @@ export type PlanChange = {
   /** Of `anything`: whom this is about, e.g. `user webapp`. */
   readonly principals: readonly string[];
   readonly ports: readonly { readonly protocol: 'tcp' | 'udp' | 'icmp' | 'other' | 'any'; readonly first: number; readonly last: number }[];
-  /** `listed`: an entry allows it before or after only; `denied`: an entry denies it before or after only. */
-  readonly reason: 'listed' | 'denied';
+  /** `listed`: an entry allows it before or after only; `denied`: an entry denies it before or after only, a name `at networks`: where it leads into one that is allowed. */
+  readonly reason: 'listed' | 'denied' | 'denied at networks';
   /** Whether this is about private and other special-use addresses of names: of those `only`, or of those `too`. */
   readonly private: 'only' | 'too' | null;
   readonly rule: { readonly file: string; readonly line: number; readonly column: number };

@@ -71,6 +71,18 @@ export async function destroySockets(flows: readonly Flow[]): Promise<void> {
   }
 }
 
+/** A socket with a peer that may still send. `inode`: what /proc/PID/fd calls it. */
+export type PeerSocket = Flow & { readonly protocol: 'tcp' | 'udp'; readonly inode: string };
+
+/** UDP sockets are in state ESTABLISHED once they are connected. */
+export function peerSockets(): readonly PeerSocket[] {
+  return read(([, local = '', remote = '', state = '', , , , uid = '', , inode = ''], protocol) => {
+    const [[address = '', port = ''], [remoteAddress = '', remotePort = '']] = [local.split(':'), remote.split(':')];
+    if (!SENDING.has(state) || remotePort === '0000') return [];
+    return [{ protocol, inode, uid: Number(uid), local: readAddress(address), localPort: Number.parseInt(port, 16), remote: readAddress(remoteAddress), remotePort: Number.parseInt(remotePort, 16) }];
+  });
+}
+
 /** Sockets that have a peer. */
 export function liveSockets(): readonly LiveSocket[] {
   return read(([, , remote = ''], protocol) => {

@@ -86,7 +86,7 @@ function lostOf(domain: DomainPattern, from: Side, to: Side): PortPiece[] {
     const cut = paintPorts(layers(rules.deniedNow), without(kept));
     const reach = portIntervals.intersect(from.open[protocol], to.open[protocol]);
     const cutAtNetworks = paintPorts(layers(rules.deniedNow), [...denied, ...without(reach), ...[...unlistedPrivate, ...unlisted, ...cut].map(({ ports: at }) => at)]);
-    return [...piece(unlistedPrivate, 'listed', 'too'), ...piece(unlisted, 'listed', null), ...piece([...cut, ...cutAtNetworks], 'denied', null), ...piece(noLongerPrivate, 'listed', 'only')];
+    return [...piece(unlistedPrivate, 'listed', 'too'), ...piece(unlisted, 'listed', null), ...piece(cut, 'denied', null), ...piece(cutAtNetworks, 'denied at networks', null), ...piece(noLongerPrivate, 'listed', 'only')];
   });
 }
 

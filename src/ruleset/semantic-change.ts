@@ -14,8 +14,11 @@ export type ChangeSubject =
   /** What listed names lead to, as far as it is at these addresses. */
   | { readonly kind: 'names at'; readonly family: Family; readonly addresses: Interval };
 
-/** `listed`: an entry allows it on one side only. `denied`: an entry denies it on one side only. */
-export type Reason = 'listed' | 'denied';
+/**
+ * `listed`: an entry allows it on one side only. `denied`: an entry denies it on one side only. `denied at networks`: so it is of a name that no entry
+ * lists, wherever it leads into a network that is allowed.
+ */
+export type Reason = 'listed' | 'denied' | 'denied at networks';
 
 /** `only`: this is about special-use addresses of names and nothing else. `too`: about those as well. */
 export type PrivateUse = 'only' | 'too' | null;

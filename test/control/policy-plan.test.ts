@@ -48,7 +48,7 @@ const CHANGES: readonly Row[] = [
   ['a deny over an allowed block: exactly that part', webapp(ONE), webapp(ONE + deny('to: 10.1.9.0/24')), ['- egress 10.1.9.0/24 tcp 443 (denied)']],
   ['a deny that reaches farther than what is allowed', webapp(ONE), webapp(ONE + deny('to: 10.0.0.0/8, ports: [400-500]')), ['- egress 10.1.0.0/16 tcp 443 (denied)']],
   ['a deny removed', webapp(ONE + deny('to: 10.1.9.0/24')), webapp(ONE), ['+ egress 10.1.9.0/24 tcp 443 (no longer denied)']],
-  ['a deny of a name over networks', webapp(ONE), webapp(ONE + deny('to: bad.example.com')), ['- egress bad.example.com tcp 443 (denied)']],
+  ['a deny of a name over networks', webapp(ONE), webapp(ONE + deny('to: bad.example.com')), ['- egress bad.example.com tcp 443 (denied where it leads into an allowed network)']],
   ['a deny of a listed name', webapp(NAME), webapp(NAME + deny('to: a.example.com, ports: [443]')), ['- egress a.example.com tcp 443 (denied)']],
   ['a deny of where names may lead', webapp(NAME), webapp(NAME + deny('to: 45.64.0.0/16')), ['- egress listed names at 45.64.0.0/16 tcp 443 (denied)']],
   ['a name more', webapp(''), webapp(NAME), ['+ egress a.example.com tcp 443']],
