@@ -1,5 +1,6 @@
 /** What `netwallctl plan` says to people. */
 import type { PlanChange, PlanFlow, PlanReport, ServicePlan } from '../control/api.ts';
+import { visible } from '../policy/visible.ts';
 import { type Paint, table } from './output.ts';
 
 const PROTOCOLS = ['tcp', 'udp', 'icmp', 'other', 'any'] as const;
@@ -45,9 +46,12 @@ export function changeText(change: PlanChange, sign: '+' | '-'): string {
 const endpoint = ({ address, port }: PlanFlow['local']) => (address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
 
 export const flowText = ({ protocol, local, remote, uid, process }: PlanFlow): string =>
-  `would end: ${protocol} ${endpoint(local)} → ${endpoint(remote)} (${process === null ? `uid ${uid}` : `${process.name}[${process.pid}]`})`;
+  `would end: ${protocol} ${endpoint(local)} → ${endpoint(remote)} (${process === null ? `uid ${uid}` : `${visible(process.name)}[${process.pid}]`})`;
 
 const aspect = (name: string, { before, after }: { readonly before: string | null; readonly after: string | null }) => `${name}: ${before ?? 'none'} → ${after ?? 'none'}`;
+
+/** What a mode means for all that is not listed. */
+const UNLISTED = { enforce: 'what is not listed is refused', audit: 'what is not listed passes and is recorded', block: 'nothing passes' } as const;
 
 /** What is new or gone needs no arrows. */
 function heading({ service, change, formerly, mode, dns, principals }: ServicePlan, paint: Paint): string[] {
@@ -59,7 +63,7 @@ function heading({ service, change, formerly, mode, dns, principals }: ServicePl
   const who = (texts: readonly string[]) => texts.join(', ') || 'nobody';
   return [
     title,
-    ...(mode === null ? [] : [`  ${aspect('mode', mode)}`]),
+    ...(mode === null ? [] : [`  ${aspect('mode', mode)}${mode.after === null ? '' : ` (${UNLISTED[mode.after]})`}`]),
     ...(dns === null ? [] : [`  ${aspect('dns', dns)}`]),
     ...(principals === null ? [] : [`  ${aspect('principals', { before: who(principals.before), after: who(principals.after) })}`]),
   ];
@@ -67,7 +71,7 @@ function heading({ service, change, formerly, mode, dns, principals }: ServicePl
 
 function serviceText(plan: ServicePlan, paint: Paint): string {
   const rows = (changes: readonly PlanChange[], sign: '+' | '-') =>
-    changes.map((change) => [`  ${paint(sign === '+' ? 'green' : 'red', changeText(change, sign))}`, paint('dim', `${change.rule.file}:${change.rule.line}`)]);
+    changes.map((change) => [`  ${paint(sign === '+' ? 'green' : 'red', changeText(change, sign))}`, paint('dim', `${visible(change.rule.file)}:${change.rule.line}`)]);
   const changes = [...rows(plan.allows, '+'), ...rows(plan.refuses, '-')];
   return [...heading(plan, paint), ...(changes.length === 0 ? [] : [table(changes)]), ...plan.ends.map((flow) => `  ${paint('yellow', flowText(flow))}`)].join('\n');
 }

@@ -103,6 +103,7 @@ function daemonNotes(status: StatusReport | null, services: readonly ServicePlan
   const notes: string[] = [];
   if (status === null && services.length > 0) notes.push('netwalld does not answer here: names are compared without their addresses, and live flows could not be judged by name');
   if (status !== null && unknown.size > 0) notes.push(`no addresses are known yet of ${[...unknown].slice(0, 5).join(', ')}${unknown.size > 5 ? ` and ${unknown.size - 5} more` : ''}: live flows there are taken for refused`);
+  if (status !== null && status.state === 'degraded' && services.length > 0) notes.push(`netwalld is degraded, so other flows may live than policies say: ${status.message ?? 'see netwallctl status'}`);
   if (status !== null && status.trial !== null) notes.push('policies are on trial: what is compared is what is installed');
   for (const service of concerned) if (situation.shut.has(service)) notes.push(`${service} is blocked by an operator: nothing of this counts until netwallctl unblock ${service}`);
   if (process.geteuid?.() !== 0 && services.length > 0) notes.push("only root can tell whose flows they are, and which flows of others' processes a group policy ends");

@@ -1,5 +1,6 @@
 /** What a change of policies is said to be. */
 import test from 'ava';
+import { planText } from '../../src/cli/plan-text.ts';
 import { lines, plan, situation, type Texts } from './plans.ts';
 
 const webapp = (egress: string, more = '') => ({ 'webapp.yaml': `service: webapp\nmatch: { user: webapp }\n${more}${egress}` });
@@ -59,6 +60,9 @@ const CHANGES: readonly Row[] = [
   ['a name instead of its wildcard', webapp(allow('to: "*.example.com", ports: [443]')), webapp(NAME), ['- egress *.example.com tcp 443 (not a.example.com)']],
   ['other ports of a name below a wildcard', webapp(''), webapp(allow('to: "*.example.com", ports: [443]', 'to: a.example.com, ports: [80]')), ['+ egress *.example.com tcp 443', '+ egress a.example.com tcp 80']],
   ['a wildcard within a wildcard, part of it listed before', webapp(allow('to: x.b.example.com, ports: [443]')), webapp(allow('to: ["*.example.com", "*.b.example.com"], ports: [443]')), ['+ egress *.example.com tcp 443 (not x.b.example.com)']],
+  ['a wildcard over a name that had some of it', webapp(allow('to: a.example.com, ports: [1-400]')), webapp(allow('to: "*.example.com", ports: [1-1000]')), ['+ egress *.example.com tcp 1-1000 (not a.example.com)', '+ egress a.example.com tcp 401-1000']],
+  ['a deny of a name that is listed, and may lead into a listed network', webapp(allow('to: [45.64.0.0/16, a.example.com], ports: [443]')), webapp(allow('to: [45.64.0.0/16, a.example.com], ports: [443]') + deny('to: a.example.com')), ['- egress a.example.com tcp 443 (denied)']],
+  ['a private network less says all of what names had there', webapp(allow('to: [10.0.0.0/8, a.example.com], ports: [443]')), webapp(NAME), ['- egress 10.0.0.0/8 tcp 443']],
   ['private: true', webapp(NAME), webapp(allow('to: a.example.com, ports: [443], private: true')), ['+ egress a.example.com tcp 443 (may now resolve to private addresses)']],
   ['private: true of one port', webapp(allow('to: a.example.com, ports: [80, 443], private: true')), webapp(allow('to: a.example.com, ports: [443]', 'to: a.example.com, ports: [80], private: true')), ['- egress a.example.com tcp 443 (may no longer resolve to private addresses)']],
   ['a name that may be private, new', webapp(''), webapp(allow('to: a.example.com, ports: [443], private: true')), ['+ egress a.example.com tcp 443 (may resolve to private addresses)']],
@@ -116,3 +120,24 @@ for (const [title, before, after, expected] of KNOWN) {
     t.deepEqual(lines(plan(before, after, situation({ 'a.example.com': ['45.64.0.1'], 'c.example.com': ['45.64.0.1', '45.64.0.2'] }))), expected);
   });
 }
+
+test('for people: what is said of the whole, then line by line, then what ends', (t) => {
+  const [found] = plan(webapp(ONE, 'mode: audit\n'), webapp(ONE + deny('to: 10.1.9.0/24')));
+  if (found === undefined) throw new Error('nothing differs');
+  const flow = { protocol: 'tcp', local: { address: '10.0.0.2', port: 41_234 }, remote: { address: '2001:db8::7', port: 443 }, uid: 1001, process: { pid: 812, name: 'nginx' } } as const;
+  const report = { services: [{ ...found, ends: [flow, { ...flow, process: null }, { ...flow, process: { pid: 813, name: '\u001B[2J' } }] }], unchanged: ['billing'], notes: [] };
+  t.is(
+    planText(report, (_colour, text) => text),
+    [
+      'webapp: changed',
+      '  mode: audit → enforce (what is not listed is refused)',
+      '  - egress 10.1.9.0/24 tcp 443 (denied)  /etc/netwall.d/webapp.yaml:7',
+      '  would end: tcp 10.0.0.2:41234 → [2001:db8::7]:443 (nginx[812])',
+      '  would end: tcp 10.0.0.2:41234 → [2001:db8::7]:443 (uid 1001)',
+      '  would end: tcp 10.0.0.2:41234 → [2001:db8::7]:443 (␛[2J[813])',
+      '',
+      'unchanged: billing',
+    ].join('\n'),
+  );
+  t.is(planText({ services: [], unchanged: ['billing'], notes: [] }, (_colour, text) => text), 'no differences');
+});
