@@ -117,7 +117,7 @@ export type PlanFlow = {
 export type ServicePlan = {
   readonly service: string;
   readonly change: 'added' | 'removed' | 'changed';
-  /** What the service of the same principals is called now; null: the same. */
+  /** What a service of the very same principals is called before; null: the same. */
   readonly formerly: string | null;
   readonly mode: { readonly before: Mode | null; readonly after: Mode | null } | null;
   readonly dns: { readonly before: DnsMode | null; readonly after: DnsMode | null } | null;
