@@ -116,6 +116,11 @@ command('resolve <name>', 'look a name up now, whatever is known of it').action(
   if (report.addresses.length === 0) exitCode = EXIT.error;
 });
 
+command('plan [paths...]', 'what policy files would allow, refuse and end if they were installed; exit 3').action(async (paths: string[]) => {
+  const { planCommand } = await import('./plan.ts');
+  exitCode = await planCommand(global().socket, paths, { json: global().json === true, paint, say, complain });
+});
+
 command('try [paths...]', 'apply policy files for a while; rolled back unless confirmed (exit 8)')
   .option('--timeout <duration>', 'how long', '60s')
   .option('--confirm', 'keep what is being tried: install it')

@@ -160,6 +160,50 @@ export type EventReport = {
 };
 export type TrialReport = { readonly files: readonly string[]; readonly until: string };
 export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };
+
+/** A policy's difference: where to (or from where), at which ports, and the entry that makes it. */
+export type PlanChange = {
+  readonly direction: 'egress' | 'ingress';
+  /** `names at`: what listed names lead to, as far as it is in `to`. `anything`: all that no entry is about. */
+  readonly kind: 'network' | 'name' | 'names at' | 'anything';
+  /** As a policy would write it, or a range `first-last`. */
+  readonly to: string;
+  /** Of a wildcard: listed names below it of which this is not so. */
+  readonly except: readonly string[];
+  /** By which names alone an address is meant. */
+  readonly names: readonly string[];
+  /** Of `anything`: whom this is about, e.g. `user webapp`. */
+  readonly principals: readonly string[];
+  readonly ports: readonly { readonly protocol: 'tcp' | 'udp' | 'icmp' | 'other' | 'any'; readonly first: number; readonly last: number }[];
+  /** `listed`: an entry allows it before or after only; `denied`: an entry denies it before or after only, a name `at networks`: where it leads into one that is allowed. */
+  readonly reason: 'listed' | 'denied' | 'denied at networks';
+  /** Whether this is about private and other special-use addresses of names: of those `only`, or of those `too`. */
+  readonly private: 'only' | 'too' | null;
+  readonly rule: { readonly file: string; readonly line: number; readonly column: number };
+};
+export type PlanFlow = {
+  readonly protocol: 'tcp' | 'udp';
+  readonly local: { readonly address: string; readonly port: number };
+  readonly remote: { readonly address: string; readonly port: number };
+  readonly uid: number;
+  /** Null: cannot be told. */
+  readonly process: { readonly pid: number; readonly name: string } | null;
+};
+export type ServicePlan = {
+  readonly service: string;
+  readonly change: 'added' | 'removed' | 'changed';
+  /** What a service of the very same principals is called before; null: the same. */
+  readonly formerly: string | null;
+  readonly mode: { readonly before: Mode | null; readonly after: Mode | null } | null;
+  readonly dns: { readonly before: DnsMode | null; readonly after: DnsMode | null } | null;
+  readonly principals: { readonly before: readonly string[]; readonly after: readonly string[] } | null;
+  readonly allows: readonly PlanChange[];
+  readonly refuses: readonly PlanChange[];
+  /** Live flows that pass now and would not. */
+  readonly ends: readonly PlanFlow[];
+};
+/** `notes`: what could not be told, in sentences. `unchanged`: services of the given files. */
+export type PlanReport = { readonly services: readonly ServicePlan[]; readonly unchanged: readonly string[]; readonly notes: readonly string[] };
 export type ErrorReport = { readonly error: string; readonly problems?: readonly string[] };
 
 /** Exit codes of netwalld and netwallctl. */

@@ -18,6 +18,8 @@ import { OwnProcesses } from '../host/nft-own.ts';
 import { openNft } from '../host/nft.ts';
 import { openPolicyFiles } from '../host/policy-files.ts';
 import { type LookUp, Resolver } from '../host/resolver.ts';
+import { goodVersions } from '../host/last-good.ts';
+import { RESOLV_CONF } from '../host/nameservers.ts';
 import { openStateFiles, type StateFiles, writeFileAtomically } from '../host/state-files.ts';
 import { openNotify, watchdogInterval } from '../host/systemd.ts';
 import { DnsListeners } from '../host/dns-listeners.ts';
@@ -52,7 +54,6 @@ import { Permits, savedPermits } from './permits.ts';
 import { Trial } from './trial.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
 
-const RESOLV_CONF = '/etc/resolv.conf';
 /** Account databases: a new user is seen when they change, and by looking every so often (LDAP changes no file). */
 const ACCOUNT_FILES = new Set(['passwd', 'group']);
 const PENDING_LOOK_MILLISECONDS = 2000;
@@ -67,8 +68,6 @@ const BOOT_FILE_MILLISECONDS = 200;
 const SEEN_MILLISECONDS = 2000;
 /** How exactly names that wildcards cover run out. */
 const SIGHTINGS_MILLISECONDS = 10_000;
-
-const goodVersions = z.array(z.object({ name: z.string(), path: z.string(), hash: z.string(), text: z.string(), groups: z.string() }));
 
 /** Kernels from 6.12 on take a new timeout for an element that exists. */
 function renewsTimeouts(version: string): boolean {

@@ -1,6 +1,7 @@
 /** What the wall refused, from the kernel's own record, in the words of the policies. */
 import type { DeniedEntry, DeniedReason, DeniedReport } from '../control/api.ts';
-import { ownedSockets, type OwnedSocket } from '../host/socket-owners.ts';
+import { openSockets, type OpenSocket } from '../host/sockets.ts';
+import { socketOwners } from '../host/socket-owners.ts';
 import type { Nft } from '../host/nft.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import type { PassiveDns } from '../resolve/passive-dns.ts';
@@ -71,7 +72,7 @@ function reasonOf({ confinement, action, audited, rule }: Verdict, { port, direc
 
 const holds = ({ kind, id, address, protocol, port, direction }: DeniedFlow) => {
   const text = formatAddress(address);
-  return (socket: OwnedSocket): boolean => {
+  return (socket: OpenSocket): boolean => {
     if (kind !== 'user' || socket.uid !== id || socket.protocol !== protocol) return false;
     if (direction === 'in') return socket.localPort === port;
     // a UDP socket without a peer may have sent it
@@ -133,7 +134,8 @@ export class Denied {
   /** Throws HostError where the kernel does not answer. */
   async report({ service: wanted, since, limit }: DeniedQuery): Promise<DeniedReport> {
     const { services, passive, dnsOf } = this.#options;
-    const [flows, sockets] = await Promise.all([this.#read(), ownedSockets()]);
+    const flows = await this.#read();
+    const sockets = openSockets();
     const now = Date.now();
     const known = services();
     const indexes = new Map<ServiceState, ReadonlyMap<string, Names>>();
@@ -171,10 +173,15 @@ export class Denied {
       return [{ entry, flow, last }];
     });
     for (const key of this.#first.keys()) if (!present.has(key)) this.#first.delete(key);
-    const denied = found
+    const shown = found
       .toSorted((a, b) => a.last - b.last)
       .slice(-limit)
-      .map(({ entry, flow }) => ({ ...entry, processes: processesOf(flow, sockets) }));
+      .map(({ entry, flow }) => ({ entry, inodes: sockets.filter(holds(flow)).map(({ inode }) => inode) }));
+    const owners = socketOwners(new Set(shown.flatMap(({ inodes }) => inodes)));
+    const denied = shown.map(({ entry, inodes }) => {
+      const processes = new Map(inodes.flatMap((inode) => owners.get(inode) ?? []).map(({ pid, name }) => [pid, { pid, name }]));
+      return { ...entry, processes: [...processes.values()] };
+    });
     const refusedNames = known.flatMap(({ entry: { service } }) => {
       if (wanted !== null && service !== wanted) return [];
       return (dnsOf(service)?.refusedNames ?? [])
@@ -189,7 +196,3 @@ function namesFor(service: string | null, address: Address, names: Names | undef
   return [...new Set([...(names?.listed ?? []), ...(service === null ? [] : passive.namesOf(service, address))])];
 }
 
-function processesOf(flow: DeniedFlow, sockets: readonly OwnedSocket[]): DeniedEntry['processes'] {
-  const found = new Map(sockets.filter(holds(flow)).flatMap(({ processes }) => processes.map((process) => [process.pid, process] as const)));
-  return [...found.values()];
-}

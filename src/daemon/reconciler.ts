@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts';
 import { type Accounts } from '../host/accounts.ts';
 import { HostError } from '../host/host-error.ts';
 import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy-files.ts';
-import { destroySockets, liveSockets, sendingSockets } from '../host/sockets.ts';
+import { destroySockets, liveSockets, peerSockets } from '../host/sockets.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet, type ServiceEntry } from '../policy/policy-set.ts';
 import { resolvePrincipals } from '../resolve/principals.ts';
@@ -280,7 +280,7 @@ export class Reconciler {
     const { log, events } = this.#options;
     const changes = policyChanges(before, after);
     if (changes.length === 0) return;
-    const revoked = revokedFlows(changes, sendingSockets(), ({ uid, remote, remotePort }) => this.#drains.has(uid, remote, remotePort));
+    const revoked = revokedFlows(changes, peerSockets('tcp'), ({ uid, remote, remotePort }) => this.#drains.has(uid, remote, remotePort));
     if (revoked.length === 0) return;
     try {
       await destroySockets(revoked);

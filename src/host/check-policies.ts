@@ -57,3 +57,13 @@ export function checkCandidates(paths: readonly string[], directories: readonly 
   const own = new Set(candidates.map(({ path }) => path));
   return { set, files: candidates.length, bad: set.badFiles.filter(({ path }) => own.has(path)) };
 }
+
+export type Planned = { readonly installed: readonly PolicyFile[]; /** Each candidate in the place of an installed file of the same name. */ readonly over: readonly PolicyFile[]; readonly candidates: readonly PolicyFile[] };
+
+/** The files in effect in these directories, and those that would be with the candidates. Throws HostError when a candidate cannot be read. */
+export function readPlanned(paths: readonly string[], directories: readonly string[]): Planned {
+  const candidates = readCandidates(paths);
+  const installed = openPolicyFiles(directories).scan({ full: true, settle: false }).files;
+  const given = new Map(candidates.map((file) => [file.name, file]));
+  return { installed, candidates, over: [...installed.filter(({ name }) => !given.has(name)), ...given.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+}

@@ -1,46 +1,43 @@
-/** Which processes hold which sockets, as `ss` (iproute2) tells root. */
-import { execa } from 'execa';
-import { type Address, parseAddress } from '../net/address.ts';
-import { wireAddress } from '../net/special.ts';
+/** Whose sockets are whose, from /proc/PID/fd (proc(5)). Of other users' processes only root may know. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-export type Process = { readonly pid: number; readonly name: string };
+/** `gid`: the effective one. */
+export type SocketOwner = { readonly pid: number; readonly name: string; readonly gid: number };
 
-/** `remote`: null where the socket has no peer. */
-export type OwnedSocket = {
-  readonly protocol: 'tcp' | 'udp';
-  readonly uid: number;
-  readonly localPort: number;
-  readonly remote: Address | null;
-  readonly remotePort: number | null;
-  readonly processes: readonly Process[];
-};
-
-const TIMEOUT = 5000;
-const MOST_OUTPUT = 64 * 1024 * 1024;
-
-/** `10.0.0.1:443`, `[::1]:53`, `127.0.0.53%lo:53`, `*:22`, `0.0.0.0:*`. */
-function readEnd(text: string): { readonly address: Address | null; readonly port: number | null } {
-  const colon = text.lastIndexOf(':');
-  const port = text.slice(colon + 1);
-  const parsed = parseAddress(text.slice(0, colon).replace(/%.*$/, '').replace(/^\[(.*)\](?:%.*)?$/, '$1'));
-  return { address: parsed.ok ? wireAddress(parsed.value) : null, port: port === '*' ? null : Number(port) };
+function ownerAt(pid: number): SocketOwner {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return { pid, name: readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd(), gid: Number(/^Gid:\s+\d+\s+(\d+)/m.exec(status)?.[1]) };
 }
 
-/** Lines of `ss -H -n -t -u -a -p -e`. Pure. */
-export function readSockets(text: string): readonly OwnedSocket[] {
-  return text.split('\n').flatMap((line) => {
-    const [protocol, , , , local = '', peer = ''] = line.trim().split(/\s+/);
-    if (protocol !== 'tcp' && protocol !== 'udp') return [];
-    const remote = readEnd(peer);
-    const processes = new Map([...line.matchAll(/\("((?:[^"\\]|\\.)*)",pid=(\d+),fd=\d+\)/g)].map(([, name = '', pid = '']) => [Number(pid), { pid: Number(pid), name }]));
-    // ss leaves out who is root
-    const uid = Number(/\suid:(\d+)/.exec(line)?.[1] ?? 0);
-    return [{ protocol, uid, localPort: readEnd(local).port ?? 0, remote: remote.port === null ? null : remote.address, remotePort: remote.port, processes: [...processes.values()] }];
-  });
+/** Inodes of the sockets a process holds; none when it is gone or somebody else's. */
+function socketsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1] ?? [];
+      } catch {
+        return []; // closed meanwhile
+      }
+    });
+  } catch {
+    return [];
+  }
 }
 
-/** Every TCP and UDP socket of this network namespace. Empty where ss is missing. */
-export async function ownedSockets(): Promise<readonly OwnedSocket[]> {
-  const { stdout, failed } = await execa('/usr/bin/ss', ['-H', '-n', '-t', '-u', '-a', '-p', '-e'], { reject: false, env: {}, extendEnv: false, stdin: 'ignore', timeout: TIMEOUT, maxBuffer: MOST_OUTPUT, cwd: '/' });
-  return failed ? [] : readSockets(stdout);
+/** A process that holds each of these sockets, the first there is; none where it cannot be told. */
+export function socketOwners(inodes: ReadonlySet<string>): ReadonlyMap<string, SocketOwner> {
+  const owners = new Map<string, SocketOwner>();
+  if (inodes.size === 0) return owners;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b)) {
+    const mine = socketsOf(pid).filter((inode) => inodes.has(inode) && !owners.has(inode));
+    if (mine.length === 0) continue;
+    try {
+      const owner = ownerAt(pid);
+      for (const inode of mine) owners.set(inode, owner);
+    } catch {
+      // it has ended meanwhile
+    }
+    if (owners.size === inodes.size) break;
+  }
+  return owners;
 }

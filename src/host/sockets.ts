@@ -41,14 +41,23 @@ export type Flow = { readonly uid: number; readonly local: Address; readonly loc
 /** Of net/tcp_states.h: ESTABLISHED, SYN_SENT, FIN_WAIT1, CLOSE_WAIT, LAST_ACK, CLOSING; in the others there is nothing left to send. */
 const SENDING = new Set(['01', '02', '04', '08', '09', '0B']);
 
-/** TCP sockets that may still send something. */
-export function sendingSockets(): readonly Flow[] {
-  return read(([, local = '', remote = '', state = '', , , , uid = '']) => {
-    if (!SENDING.has(state)) return [];
-    const [address = '', port = ''] = local.split(':');
-    const [remoteAddress = '', remotePort = ''] = remote.split(':');
-    return [{ uid: Number(uid), local: readAddress(address), localPort: Number.parseInt(port, 16), remote: readAddress(remoteAddress), remotePort: Number.parseInt(remotePort, 16) }];
-  }, 'tcp');
+/** A socket with a peer that may still send. `inode`: what /proc/PID/fd calls it. */
+export type PeerSocket = Flow & { readonly protocol: 'tcp' | 'udp'; readonly inode: string };
+
+/** UDP sockets are in state ESTABLISHED once they are connected. `only`: those of one protocol. */
+export function peerSockets(only?: 'tcp' | 'udp'): readonly PeerSocket[] {
+  return openSockets(only).flatMap(({ state, remote, remotePort, ...socket }) => (SENDING.has(state) && remote !== null ? [{ ...socket, remote, remotePort }] : []));
+}
+
+/** Any socket. `remote`: null where it has no peer. `state`: of net/tcp_states.h, two hexadecimal digits. */
+export type OpenSocket = Omit<PeerSocket, 'remote'> & { readonly remote: Address | null; readonly state: string };
+
+export function openSockets(only?: 'tcp' | 'udp'): readonly OpenSocket[] {
+  return read(([, local = '', remote = '', state = '', , , , uid = '', , inode = ''], protocol) => {
+    const [[address = '', port = ''], [remoteAddress = '', remotePort = '']] = [local.split(':'), remote.split(':')];
+    const peer = remotePort === '0000' ? null : readAddress(remoteAddress);
+    return [{ protocol, inode, state, uid: Number(uid), local: readAddress(address), localPort: Number.parseInt(port, 16), remote: peer, remotePort: Number.parseInt(remotePort, 16) }];
+  }, only);
 }
 
 const SS = '/usr/bin/ss';
@@ -72,13 +81,8 @@ export async function destroySockets(flows: readonly Flow[]): Promise<void> {
 }
 
 /** Sockets that have a peer. */
-export function liveSockets(): readonly LiveSocket[] {
-  return read(([, , remote = ''], protocol) => {
-    const [address, port] = remote.split(':');
-    if (address === undefined || port === undefined || port === '0000') return [];
-    return [{ protocol, address: formatAddress(readAddress(address)), port: Number.parseInt(port, 16) }];
-  });
-}
+export const liveSockets = (): readonly LiveSocket[] =>
+  openSockets().flatMap(({ protocol, remote, remotePort }) => (remote === null ? [] : [{ protocol, address: formatAddress(remote), port: remotePort }]));
 
 /** `address`: null where it is bound to all of them. `uid`: whose it is. */
 export type Listener = { readonly protocol: 'tcp' | 'udp'; readonly address: Address | null; readonly port: number; readonly uid: number };

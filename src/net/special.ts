@@ -117,6 +117,16 @@ export function specialUse(address: Address): SpecialRange | null {
   return { network, name, rfc, host: host && use?.host !== false, reason };
 }
 
+/** Whether some of the network is for special use. */
+export function touchesSpecialUse({ family, first, last }: Network): boolean {
+  return ROWS[family].some(({ network }) => network.first <= last && first <= network.last);
+}
+
+/** Whether all of the network is for special use, whatever is inside its addresses. */
+export function isSpecialUse({ family, first, last }: Network): boolean {
+  return ROWS[family].some(({ network, form }) => form === null && network.first <= first && last <= network.last);
+}
+
 /** The IPv4 address inside an IPv4-mapped, -compatible, -translated, NAT64, 6to4 or Teredo (the client's) form, or null. */
 export function embeddedIpv4(address: Address): Address | null {
   const form = rowOf(address)?.form ?? null;

@@ -56,7 +56,8 @@ const FAMILIES: readonly Family[] = [4, 6];
 const single = ({ first, last }: Interval): boolean => first === last;
 const point = (address: Address): Interval => ({ first: address.value, last: address.value });
 
-function networkLayers(rules: readonly Rule[], family: Family, wanted: ProtocolClass): Labelled<Rule>[] {
+/** What rules say of networks, in one plane; rules of domains say nothing here. */
+export function networkLayers(rules: readonly Rule[], family: Family, wanted: ProtocolClass): Labelled<Rule>[] {
   return rules.flatMap((rule) => {
     if (rule.target.kind !== 'network' || rule.target.network.family !== family) return [];
     const { first, last } = rule.target.network;
