@@ -1,5 +1,5 @@
 /** The commands of netwallctl. Importing this runs nothing: the manual pages and completion are made from it. */
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import { driftText, eventText } from './drift.ts';
@@ -136,3 +136,10 @@ command('unload', 'remove the wall: nothing is confined until reload or the next
   const report = await post('/v1/unload');
   print(report, () => 'unloaded: nothing is confined any more');
 });
+
+command('schema', 'print the JSON Schema of policy files or of the configuration, for editors')
+  .addArgument(new Argument('[kind]', 'of which files').choices(['policy', 'config']).default('policy'))
+  .action(async (kind: 'policy' | 'config') => {
+    const { schemaText } = await import('./schema.ts');
+    say(schemaText(kind));
+  });
