@@ -143,3 +143,17 @@ command('schema', 'print the JSON Schema of policy files or of the configuration
     const { schemaText } = await import('./schema.ts');
     say(schemaText(kind));
   });
+
+command('completion', 'print what completes commands, options and services in a shell')
+  .addArgument(new Argument('<shell>', 'which').choices(['bash', 'zsh', 'fish']))
+  .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+    const { completionScript } = await import('./completion.ts');
+    say(completionScript(program, shell));
+  });
+
+program
+  .command('__complete <what> [words...]', { hidden: true })
+  .action(async (_what: string, words: string[]) => {
+    const { knownServices } = await import('./completion.ts');
+    for (const name of await knownServices(words, global().socket)) say(name);
+  });
