@@ -16,7 +16,7 @@ export function completionScript(program: Command, shell: Shell): string {
 }
 
 /** Somebody waits for the prompt. */
-const PATIENCE = 1000;
+const PATIENCE = 3000;
 
 /** Names of services; none when there is nobody to ask, or no right to. `words`: what is on the command line, for its `--socket`. */
 export async function knownServices(words: readonly string[], socket: string): Promise<string[]> {

@@ -38,10 +38,11 @@ test.before(async () => {
 
 test.after.always(() => {
   daemon.close();
-  rmSync(folder, { recursive: true });
+  // a shell that is ending may still write
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-const environment = { PATH: `${folder}/bin:/usr/bin:/bin`, HOME: folder, LC_ALL: 'C.UTF-8', TERM: 'dumb' };
+const environment = { PATH: `${folder}/bin:/usr/bin:/bin`, HOME: folder, LC_ALL: 'C.UTF-8', TERM: 'dumb', HISTFILE: '/dev/null' };
 const run = promisify(execFile);
 const lines = (text: string) => text.split('\n').filter((one) => one !== '');
 
@@ -60,7 +61,7 @@ const complete: Readonly<Record<'bash' | 'fish', (words: readonly string[]) => P
 };
 
 for (const shell of SHELLS) {
-  test(`${shell} reads its script`, (t) => {
+  test.serial(`${shell} reads its script`, (t) => {
     t.is(execFileSync(shell, ['-n', scripts[shell]], { env: environment }).toString(), '');
   });
 }
@@ -76,14 +77,14 @@ test('the program is read as it is', (t) => {
 for (const shell of ['bash', 'fish'] as const) {
   const offered = async (...words: string[]) => (await complete[shell](words)).sort();
 
-  test(`${shell}: commands`, async (t) => {
+  test.serial(`${shell}: commands`, async (t) => {
     t.deepEqual(await offered(''), [...names].sort());
     t.deepEqual(await offered('unb'), ['unblock']);
     t.deepEqual(await offered('--json', 'unb'), ['unblock']);
     t.deepEqual(await offered('--socket', socket, 'unb'), ['unblock']);
   });
 
-  test(`${shell}: options, of every command its own`, async (t) => {
+  test.serial(`${shell}: options, of every command its own`, async (t) => {
     for (const verb of line.verbs) {
       const flags = (await offered(verb.name, '--')).map((flag) => flag.replace(/=$/, ''));
       t.deepEqual(flags, [...switchesOf(verb, line).flatMap(({ flags }) => flags), '--socket', '--json', '--help'].filter((flag) => flag.startsWith('--')).sort(), verb.name);
@@ -92,7 +93,7 @@ for (const shell of ['bash', 'fish'] as const) {
     t.deepEqual(await offered('try', '--con'), ['--confirm']);
   });
 
-  test(`${shell}: services, from the daemon`, async (t) => {
+  test.serial(`${shell}: services, from the daemon`, async (t) => {
     t.deepEqual(await offered('--socket', socket, 'status', ''), ['billing', 'webapp']);
     t.deepEqual(await offered('status', '--socket', socket, 'b'), ['billing']);
     t.deepEqual(await offered(`--socket=${socket}`, 'block', 'web'), ['webapp']);
@@ -100,17 +101,17 @@ for (const shell of ['bash', 'fish'] as const) {
     t.deepEqual(await offered('--socket', socket, 'explain', 'webapp', ''), []);
   });
 
-  test(`${shell}: nothing, and no word of it, when the daemon is away`, async (t) => {
+  test.serial(`${shell}: nothing, and no word of it, when the daemon is away`, async (t) => {
     t.deepEqual(await offered('--socket', join(folder, 'none.sock'), 'status', ''), []);
   });
 
-  test(`${shell}: choices`, async (t) => {
+  test.serial(`${shell}: choices`, async (t) => {
     t.deepEqual(await offered('completion', ''), ['bash', 'fish', 'zsh']);
     t.deepEqual(await offered('schema', 'c'), ['config']);
     t.deepEqual(await offered('help', 'unl'), ['unload']);
   });
 
-  test(`${shell}: files where files are wanted`, async (t) => {
+  test.serial(`${shell}: files where files are wanted`, async (t) => {
     const inside = join(folder, 'policies');
     t.deepEqual((await offered('check', `${inside}/`)).map((path) => path.replaceAll('\\', '')), [`${inside}/web app.yaml`, `${inside}/worker.yaml`]);
     t.deepEqual(await offered('try', `${inside}/worker.yaml`, '--timeout', '5s', `${inside}/wo`), [`${inside}/worker.yaml`]);
@@ -120,35 +121,42 @@ for (const shell of ['bash', 'fish'] as const) {
   });
 }
 
-/** A zsh that somebody types into. It answers with the line as it was completed. */
+/** A shell on a terminal of its own, that somebody types into; zsh has what it takes. The line as it was completed is in the answer as `<line>`. */
 const TYPING = String.raw`
 zmodload zsh/zpty
-zpty shell zsh -f -i
-say() { zpty -w shell "$1"; }
-say "PS1=; unsetopt zle_bracketed_paste; stty cols 200; autoload -U compinit; compinit -u -D; source $1; print READY''NOW"
-zpty -r shell answer '*READYNOW*'
-# accept-line prints what the line has become
-say 'shown() { print -r -- "<$BUFFER>"; BUFFER=; zle .accept-line }; zle -N accept-line shown; print BOUND''NOW'
-zpty -r shell answer '*BOUNDNOW*'
-zpty -w -n shell "$2"$'\t'
-zpty -w -n shell $'\n'
+zpty shell $2 $3 -i
+say() { zpty -w shell "$1"; zpty -r shell answer "*$2*"; }
+say "PS1=; stty cols 250; print() { printf '%s\n' \"\$*\"; }; print READY''NOW" READYNOW
+if [ $2 = zsh ]; then
+  say "unsetopt zle_bracketed_paste; autoload -U compinit; compinit -u -D; source $1; print READ''IT" READIT
+  say 'shown() { printf "<%s>\n" "$BUFFER"; BUFFER=; zle .accept-line }; zle -N shown; bindkey "^X" shown; print BOUND''NOW' BOUNDNOW
+else
+  say "source $1; print READ''IT" READIT
+  say $'bind -x \'"\\C-x": printf "<%s>\\n" "$READLINE_LINE"\'; print BOUND\'\'NOW' BOUNDNOW
+fi
+zpty -w -n shell "$4"$'\t\x18'
 zpty -r shell answer '*<netwallctl*>*'
-print -r -- "$answer"
+printf '%s\n' "$answer"
 zpty -d shell
 `;
-const zshLines: readonly (readonly [typed: string, completed: string])[] = [
+const typing: readonly (readonly [typed: string, completed: string])[] = [
   ['netwallctl unb', 'netwallctl unblock'],
   [`netwallctl --socket ${socket} block bil`, `netwallctl --socket ${socket} block billing`],
+  [`netwallctl --socket=${socket} status web`, `netwallctl --socket=${socket} status webapp`],
+  [`netwallctl --socket=${folder}/con`, `netwallctl --socket=${socket}`],
   ['netwallctl try --con', 'netwallctl try --confirm'],
   ['netwallctl schema c', 'netwallctl schema config'],
   [`netwallctl check ${folder}/policies/wo`, `netwallctl check ${folder}/policies/worker.yaml`],
+  [`netwallctl check ${folder}/policies/web`, `netwallctl check ${folder}/policies/web\\ app.yaml`],
   [`netwallctl --socket ${folder}/none.sock block bil`, `netwallctl --socket ${folder}/none.sock block bil`],
 ];
-for (const [typed, completed] of zshLines) {
-  test(`zsh: ${typed.replaceAll(folder, '')}, tabulator`, async (t) => {
-    const { stdout } = await run('zsh', ['-f', '-c', TYPING, 'zsh', scripts.zsh, typed], { env: environment, timeout: 60_000 });
-    t.is(/<(netwallctl[^>]*)>/.exec(stdout)?.[1]?.trim(), completed, stdout);
-  });
+for (const shell of ['bash', 'zsh'] as const) {
+  for (const [typed, completed] of typing) {
+    test.serial(`${shell}, on a terminal: ${typed.replaceAll(folder, '')}`, async (t) => {
+      const { stdout } = await run('zsh', ['-f', '-c', TYPING, 'zsh', scripts[shell], shell, shell === 'zsh' ? '-f' : '--norc', typed], { env: environment, timeout: 60_000 });
+      t.is(/<(netwallctl[^>]*)>/.exec(stdout)?.[1]?.trim(), completed, stdout);
+    });
+  }
 }
 
 test('the socket that is on the command line', (t) => {
