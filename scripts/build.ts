@@ -1,11 +1,13 @@
 /**
  * Builds dist/: the two programs, each one bundled file, and the Node they run on, so that they start from any directory and
- * need nothing on the host. The launchers clear what could make Node load anything else.
+ * need nothing on the host. The launchers clear what could make Node load anything else. Beside them the schemas for editors and the manual pages.
  */
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { schemaText } from '../src/cli/schema.ts';
+import { manualPages } from './manual.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lib = join(root, 'dist', 'lib');
@@ -49,3 +51,6 @@ for (const [program, flags] of Object.entries(FLAGS)) {
   writeFileSync(path, launcher(program, flags));
   chmodSync(path, 0o755);
 }
+for (const kind of ['policy', 'config'] as const) writeFileSync(join(root, 'dist', `${kind}.schema.json`), `${schemaText(kind)}\n`);
+mkdirSync(join(root, 'dist', 'man'));
+for (const { name, text } of manualPages()) writeFileSync(join(root, 'dist', 'man', name), text);

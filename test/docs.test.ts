@@ -27,7 +27,8 @@ for (const [index, { name, block }] of policies.entries()) {
 /** What stands as code: inline, or in a block for the shell. */
 const codeOf = (text: string): readonly string[] => [...blocks(text, 'sh').flatMap((block) => block.split('\n')), ...[...text.replaceAll(/^ *```[^]*?^ *```$/gm, '').matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)];
 
-const commands = new Map(program.commands.map((command) => [command.name(), command]));
+/** What is hidden has a name that nobody types. */
+const commands = new Map(program.commands.filter((command) => !command.name().startsWith('_')).map((command) => [command.name(), command]));
 const GLOBAL = new Set(['--json', '--help', '-h', '--socket', '--version']);
 
 /** What of a line is no command or no option of netwallctl. */

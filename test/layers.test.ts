@@ -15,7 +15,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   config: ['net', 'policy'],
   ruleset: ['net', 'policy', 'resolve'],
   host: ['config', 'dns', 'net', 'policy', 'resolve', 'ruleset'],
-  control: ['daemon', 'host', 'net', 'policy', 'resolve', 'ruleset'],
+  control: ['config', 'daemon', 'host', 'net', 'policy', 'resolve', 'ruleset'],
   daemon: ['config', 'control', 'dns', 'host', 'net', 'policy', 'resolve', 'ruleset'],
   cli: ['config', 'control', 'daemon', 'dns', 'host', 'net', 'policy', 'resolve', 'ruleset'],
 };

@@ -1,7 +1,7 @@
 /** The commands of netwallctl. Importing this runs nothing: the manual pages and completion are made from it. */
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION, type WhoReport } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import { driftText, eventText } from './drift.ts';
@@ -203,3 +203,24 @@ command('unload', 'remove the wall: nothing is confined until reload or the next
   const report = await post('/v1/unload');
   print(report, () => 'unloaded: nothing is confined any more');
 });
+
+command('schema', 'print the JSON Schema of policy files or of the configuration, for editors')
+  .addArgument(new Argument('[kind]', 'of which files').choices(['policy', 'config']).default('policy'))
+  .action(async (kind: 'policy' | 'config') => {
+    const { schemaText } = await import('./schema.ts');
+    say(schemaText(kind));
+  });
+
+command('completion', 'print what completes commands, options and services in a shell')
+  .addArgument(new Argument('<shell>', 'which').choices(['bash', 'zsh', 'fish']))
+  .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+    const { completionScript } = await import('./completion.ts');
+    say(completionScript(program, shell));
+  });
+
+program
+  .command('__complete <what> [words...]', { hidden: true })
+  .action(async (_what: string, words: string[]) => {
+    const { knownServices } = await import('./completion.ts');
+    for (const name of await knownServices(words, global().socket)) say(name);
+  });

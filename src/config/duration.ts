@@ -2,7 +2,8 @@
 import type { Parsed } from '../net/address.ts';
 import { quoted } from '../policy/visible.ts';
 
-const UNITS: ReadonlyMap<string, number> = new Map([['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000]]);
+/** In milliseconds. */
+export const UNITS: ReadonlyMap<string, number> = new Map([['ms', 1], ['s', 1000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000]]);
 
 /** What people write who know other programs' units. */
 const OTHER_UNITS: ReadonlyMap<string, string> = new Map([

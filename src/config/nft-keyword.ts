@@ -2,7 +2,7 @@
  * Words that nft reads as its own where a table's name is wanted. Found by `nft -c add table inet WORD` with every word that
  * nft 1.0.6 knows; later versions know a few more, which nft itself then refuses.
  */
-const KEYWORDS: ReadonlySet<string> = new Set(
+export const KEYWORDS: ReadonlySet<string> = new Set(
   `accept add ah all arp bridge cgroup chain comment comp constant continue counter cpu create ct day dccp define delete
   describe device devices dnat drop dst dup dynamic ecn element elements esp ether exists expires export exthdr fib flags flow
   flowtable flush frag fwd get goto handle hbh hook hour ibriport ibrname icmp icmpv6 igmp iif iifgroup iifname iiftype import

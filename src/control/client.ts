@@ -39,10 +39,10 @@ export function follow(socketPath: string, path: string, line: (value: unknown) 
   });
 }
 
-/** One question, one answer. Throws ControlError. */
-export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string): Promise<T> {
+/** One question, one answer. `timeout` in milliseconds. Throws ControlError. */
+export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string, timeout = TIMEOUT): Promise<T> {
   return new Promise((resolve, reject) => {
-    const question = request({ socketPath, path, method, timeout: TIMEOUT, agent: false }, (response) => {
+    const question = request({ socketPath, path, method, timeout, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));
@@ -57,7 +57,7 @@ export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string)
         return reject(new ControlError(reason, [error, ...problems].join('\n')));
       });
     });
-    question.on('timeout', () => question.destroy(new Error(`no answer within ${TIMEOUT} ms`)));
+    question.on('timeout', () => question.destroy(new Error(`no answer within ${timeout} ms`)));
     question.on('error', (error) => reject(unreachable(socketPath, error)));
     question.end();
   });

@@ -8,6 +8,6 @@ export const program = new Command('netwalld')
   .option('--config <file>', 'configuration (default: /etc/netwall/netwalld.yaml, if it is there)')
   .option('--check', 'validate configuration and policies, apply nothing; exit 4 when something is wrong')
   .option('--once', 'apply once and exit; the rules stay')
-  .addOption(new Option('--log-level <level>', 'how much to log').choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal']))
+  .addOption(new Option('--log-level <level>', 'how much to log; goes before the configuration').choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal']))
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text) });

@@ -2,6 +2,7 @@
 import { formatNetwork, type Network, networkAt, type Parsed, parseNetwork } from '../net/address.ts';
 import { wireAddress } from '../net/special.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
+import { NAME_PATTERN } from './patterns.ts';
 import type { Destination } from './policy.ts';
 import { quoted } from './visible.ts';
 
@@ -10,7 +11,7 @@ type WithoutPlace<T> = T extends unknown ? Omit<T, 'at'> : never;
 export type DestinationValue = WithoutPlace<Destination>;
 
 /** Of services and of groups. */
-export const NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
+export const NAME = new RegExp(`^${NAME_PATTERN}$`);
 
 /** Reads an item of `to`. Never throws. */
 export function parseDestination(item: string | number): Parsed<DestinationValue> {

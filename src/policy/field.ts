@@ -29,9 +29,9 @@ export function scalarField<T>(read: (item: string | number) => Parsed<T>) {
   return z.union([z.string(), z.int()]).transform((item, context) => settle(read(item), context));
 }
 
-/** One item, or a list of at least one; always a list once it is read. */
-export function oneOrMany<Item extends z.ZodType>(item: Item) {
-  return z.union([item.transform((one): z.output<Item>[] => [one]), z.array(item).min(1)]);
+/** One item, or a list of at least one; always a list once it is read. `list`: what JSON Schema is to say of the list. */
+export function oneOrMany<Item extends z.ZodType>(item: Item, list: z.core.GlobalMeta = {}) {
+  return z.union([item.transform((one): z.output<Item>[] => [one]), z.array(item).min(1).meta(list)]);
 }
 
 function settle<T>(parsed: Parsed<T>, context: z.core.$RefinementCtx): T {

@@ -1,14 +1,15 @@
 /**
  * The shape of policy files, and every default of theirs. What a YAML document may hold is decided here and nowhere else;
- * the JSON Schema for editors is made from this file (`z.toJSONSchema`, `io: 'input'`), descriptions and all.
+ * the JSON Schema for editors is made from this file (`json-schema.ts`), descriptions and all.
  */
 import { z } from 'zod';
 import type { Parsed } from '../net/address.ts';
 import { type DestinationValue, NAME, parseDestination, parseMember, parseSource } from './destination.ts';
 import { issueParams, oneOrMany, scalarField, textField, withHints } from './field.ts';
 import type { DnsMode } from './policy.ts';
+import { DESTINATION_PATTERN, MEMBER_PATTERN, PORTS_PATTERN, SOURCE_PATTERN, SUBJECT_PATTERN } from './patterns.ts';
 import { parsePorts, PORTS_RULE } from './ports.ts';
-import { parseSubject } from './subject.ts';
+import { HIGHEST_ID, LONGEST_NAME, parseSubject } from './subject.ts';
 import { quoted } from './visible.ts';
 
 export const DEFAULT_DNS: DnsMode = 'filtered';
@@ -20,9 +21,19 @@ function parseName(text: string): Parsed<string> {
   return { ok: false, fault: text === '' ? 'a name is missing' : `${quoted(text)} is not a name`, hint };
 }
 
-const name = textField(parseName).meta({ pattern: NAME.source });
+/** What cannot be read from a reader: the same as JSON Schema, with `patternErrorMessage`, an extension that editors know. */
+const name = textField(parseName).meta({ pattern: NAME.source, patternErrorMessage: 'a name is a-z, 0-9 and "-", at most 32 characters, the first not "-"' });
 
-const subjects = oneOrMany(scalarField(parseSubject));
+const subjects = oneOrMany(
+  scalarField(parseSubject).meta({
+    id: 'subject',
+    anyOf: [
+      { type: 'string', minLength: 1, maxLength: LONGEST_NAME, pattern: SUBJECT_PATTERN, patternErrorMessage: 'not the name of an account; ids are decimal digits without quotes' },
+      { type: 'integer', minimum: 0, maximum: HIGHEST_ID },
+    ],
+  }),
+  { uniqueItems: true },
+);
 
 const match = withHints(
   z
@@ -38,28 +49,61 @@ const match = withHints(
         context.addIssue({ code: 'custom', message: '"match" names nobody', params: issueParams('write "user: NAME" or "group: NAME"') });
       }
     })
-    .meta({ description: 'Whose sockets the policy governs.', oneOf: [{ required: ['user'] }, { required: ['group'] }] }),
+    .meta({
+      description: 'Whose sockets the policy governs: "user" or "group", one of the two.',
+      examples: [{ user: 'webapp' }],
+      oneOf: [{ required: ['user'] }, { required: ['group'] }],
+    }),
   { missing: 'write "match: { user: NAME }"', kind: 'write "match: { user: NAME }"' },
 );
 
 const ports = withHints(
-  oneOrMany(withHints(scalarField(parsePorts), { kind: PORTS_RULE })).meta({
+  oneOrMany(
+    withHints(
+      scalarField(parsePorts).meta({
+        id: 'ports',
+        anyOf: [
+          { type: 'integer', minimum: 1, maximum: 65535 },
+          { type: 'string', pattern: PORTS_PATTERN, patternErrorMessage: PORTS_RULE },
+        ],
+      }),
+      { kind: PORTS_RULE },
+    ),
+  ).meta({
     description: 'A bare number is tcp; 8000-8010, 53/udp, any/udp, icmp; any is every protocol.',
     examples: [443, [443, '8000-8010/tcp', '53/udp']],
   }),
   { missing: 'write "ports: [any]" if every port is meant' },
 );
 
-const destinations = (read: (item: string | number) => Parsed<DestinationValue>, description: string) =>
-  oneOrMany(withHints(scalarField(read), { kind: 'write a domain, an address, a CIDR block or "@group"' })).meta({ description, examples: ['api.github.com', ['10.0.0.0/8', '@internal']] });
+type DestinationKind = { readonly id: string; readonly description: string; readonly pattern: string; readonly rule: string; readonly examples: readonly unknown[] };
 
-const to = withHints(destinations(parseDestination, 'Domains, addresses, CIDR blocks, "@groups", one or many.'), {
-  missing: 'write "to:" with domains, addresses, CIDR blocks or "@groups"',
-});
+const destinations = (read: (item: string | number) => Parsed<DestinationValue>, { id, description, pattern, rule, examples }: DestinationKind) =>
+  oneOrMany(
+    withHints(scalarField(read).meta({ id, type: 'string', pattern, patternErrorMessage: rule }), { kind: 'write a domain, an address, a CIDR block or "@group"' }),
+  ).meta({ description, examples });
 
-const from = withHints(destinations(parseSource, 'Addresses, CIDR blocks or "@groups" that may connect in. Omitted: anywhere.'), {
-  missing: 'leave "from" out if anywhere is meant',
-});
+const to = withHints(
+  destinations(parseDestination, {
+    id: 'destination',
+    description: 'Domains, addresses, CIDR blocks, "@groups", one or many. "*.example.com" covers every name below example.com, and not example.com itself.',
+    pattern: DESTINATION_PATTERN,
+    rule: 'not a domain, an address, a CIDR block without host bits or "@group"',
+    examples: ['api.github.com', ['10.0.0.0/8', '@internal']],
+  }),
+  { missing: 'write "to:" with domains, addresses, CIDR blocks or "@groups"' },
+);
+
+const from = withHints(
+  destinations(parseSource, {
+    id: 'source',
+    description: 'Addresses, CIDR blocks or "@groups" that may connect in. Omitted: anywhere.',
+    pattern: SOURCE_PATTERN,
+    rule: 'not an address, a CIDR block without host bits or "@group"',
+    examples: ['127.0.0.1', ['10.0.0.0/8', '@internal']],
+  }),
+  { missing: 'leave "from" out if anywhere is meant' },
+);
 
 const egressAllow = withHints(
   z.strictObject({
@@ -87,14 +131,16 @@ const entries = <Entry extends z.ZodType>(entry: Entry, description: string) =>
   }).default([]);
 
 const egress = withHints(
-  z.strictObject({
-    allow: entries(egressAllow, 'Where the service may connect to. Nothing listed, nothing allowed.'),
-    deny: entries(egressDeny, 'Exceptions, which win over allow. Without ports: all of them.'),
-  }),
+  z
+    .strictObject({
+      allow: entries(egressAllow, 'Where the service may connect to. Nothing listed, nothing allowed.'),
+      deny: entries(egressDeny, 'Exceptions, which win over allow. Without ports: all of them.'),
+    })
+    .meta({ description: 'What goes out. Nothing listed, nothing allowed.' }),
   { missing: 'remove the key, or write "allow:" under it', kind: 'write "allow:" and its list under it' },
 );
 
-const ingress = withHints(z.strictObject({ allow: entries(ingressAllow, 'Who may connect to which ports of the service. Nothing listed, nobody.') }), {
+const ingress = withHints(z.strictObject({ allow: entries(ingressAllow, 'Who may connect to which ports of the service. Nothing listed, nobody.') }).meta({ description: 'What comes in. Nothing listed, nobody.' }), {
   missing: 'remove the key, or write "allow:" under it',
   kind: 'write "allow:" and its list under it',
   misplaced: new Map([['deny', '"ingress" has only "allow": who is not listed cannot connect']]),
@@ -119,6 +165,15 @@ const misplaced = new Map([
   ['ports', '"ports" belongs to an entry of "egress" or "ingress"'],
 ]);
 
+/** Which names a wildcard covers is only seen in the queries of the service. As JSON Schema; `policy-checks.ts` says it for files. */
+const NO_WILDCARD = { pattern: String.raw`^(?!\*)`, patternErrorMessage: 'wildcards need "dns: filtered"' };
+const ENTRIES_WITHOUT = { items: { properties: { to: { ...NO_WILDCARD, items: NO_WILDCARD } } } };
+const WILDCARDS_ARE_FILTERED = {
+  if: { required: ['dns'], properties: { dns: { enum: ['system', 'none'] } } },
+  // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+  then: { properties: { egress: { properties: { allow: ENTRIES_WITHOUT, deny: ENTRIES_WITHOUT } } } },
+};
+
 export const policyDocument = withHints(
   z
     .strictObject({
@@ -129,20 +184,27 @@ export const policyDocument = withHints(
       egress: egress.prefault({}),
       ingress: ingress.prefault({}),
     })
-    .meta({ title: 'netwall policy' }),
+    .meta({ title: 'netwall policy', description: 'What one service may talk to. Nothing listed, nothing allowed.', ...WILDCARDS_ARE_FILTERED }),
   { kind: BEGINNING, misplaced },
 );
 
-const members = withHints(destinations(parseMember, 'Addresses, CIDR blocks and domains, one or many.'), {
-  missing: 'list its addresses, CIDR blocks and domains',
-});
+const members = withHints(
+  destinations(parseMember, {
+    id: 'member',
+    description: 'Addresses, CIDR blocks and domains, one or many.',
+    pattern: MEMBER_PATTERN,
+    rule: 'not an address, a CIDR block without host bits or a domain; groups hold neither groups nor wildcards',
+    examples: ['10.0.0.0/8', ['10.0.0.0/8', 'fd00::/8']],
+  }),
+  { missing: 'list its addresses, CIDR blocks and domains' },
+);
 
 export const groupsDocument = z
-  .strictObject({ groups: z.record(name, members).meta({ description: 'Named destinations, usable as "@name" in every file.' }) })
-  .meta({ title: 'netwall groups' });
+  .strictObject({ groups: z.record(name, members).meta({ description: 'Named destinations, usable as "@name" in every file.', examples: [{ internal: ['10.0.0.0/8', 'fd00::/8'] }] }) })
+  .meta({ title: 'netwall groups', description: 'Destinations with a name.' });
 
 /** One document of a policy file. */
-export const fileDocument = z.union([policyDocument, groupsDocument]);
+export const fileDocument = z.union([policyDocument, groupsDocument]).meta({ title: 'netwall policy file', description: 'A policy, or named destinations; a file may hold several documents, with a line "---" between them.' });
 
 export type PolicyShape = z.output<typeof policyDocument>;
 export type GroupsShape = z.output<typeof groupsDocument>;

@@ -3,8 +3,8 @@ import type { Parsed } from '../net/address.ts';
 import { quoted } from './visible.ts';
 
 /** 4294967295 is (uid_t) -1, which means "no change" to the kernel and is nobody's. */
-const HIGHEST_ID = 4294967294;
-const LONGEST_NAME = 256;
+export const HIGHEST_ID = 4294967294;
+export const LONGEST_NAME = 256;
 
 /**
  * Reads a name or number. Names are what systemd accepts in its relaxed mode (systemd.io/USER_NAMES), as directory services

@@ -1,8 +1,6 @@
 import test from 'ava';
 import * as fc from 'fast-check';
-import { z } from 'zod';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../../src/config/config.ts';
-import { configDocument } from '../../src/config/schema.ts';
 import { formatProblem } from '../../src/policy/problem.ts';
 
 const path = '/etc/netwall/netwalld.yaml';
@@ -185,9 +183,4 @@ test('no text makes it throw, and what it accepts is in bounds', (t) => {
     { numRuns: 3000 },
   );
   t.true(accepted > 0);
-});
-
-test('a JSON Schema for editors can be made of it', (t) => {
-  const schema: unknown = JSON.parse(JSON.stringify(z.toJSONSchema(configDocument, { io: 'input' })));
-  t.like(schema, { title: 'netwalld configuration', type: 'object', additionalProperties: false, properties: { table: { type: 'string', default: 'netwall' }, dns: { type: 'object', properties: { tries: { minimum: 1, maximum: 10, default: 3 } } } } });
 });

@@ -109,6 +109,30 @@ test.serial('status for people names every service; one can be asked for', async
   t.false(one.stdout.includes('loner'));
 });
 
+test.serial('0: what completion asks for', async (t) => {
+  const services = async (who: 'root' | 'stranger', ...words: string[]) => world().ctl(['__complete', 'services', '--', ...words], { who });
+  t.like(await services('root', 'status', ''), { exitCode: 0, stdout: 'webapp\nworker\nloner', stderr: '' });
+  // not permitted, or nobody there: nothing is offered, and nothing is said into the line that is being typed
+  t.like(await services('stranger', 'status', ''), { exitCode: 0, stdout: '', stderr: '' });
+  t.like(await services('root', '--socket', '/run/none.sock', 'status', ''), { exitCode: 0, stdout: '', stderr: '' });
+});
+
+test.serial('0: schema and completion need no daemon and no privilege; what is built is what they print', async (t) => {
+  const shipped = async (file: string) => (await world().exec('cat', [`${world().repository}/dist/${file}`])).stdout;
+  for (const kind of ['policy', 'config']) {
+    const { exitCode, stdout } = await world().ctl(['--socket', '/run/none.sock', 'schema', kind], { who: 'stranger' });
+    t.is(exitCode, 0);
+    t.is(stdout, await shipped(`${kind}.schema.json`));
+  }
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { exitCode, stdout } = await world().ctl(['completion', shell], { who: 'stranger' });
+    t.is(exitCode, 0);
+    t.true(stdout.includes('unblock'), shell);
+  }
+  t.is((await world().ctl(['completion', 'tcsh'])).exitCode, 2);
+  for (const page of ['netwall.d.5', 'netwallctl.8', 'netwalld.8', 'netwalld.yaml.5']) t.regex(await shipped(`man/${page}`), /^\.TH /m, page);
+});
+
 type Question = readonly [title: string, args: readonly string[], exitCode: 0 | 6, verdict: 'allow' | 'refuse' | 'audit', line: number | null];
 
 const questions: readonly Question[] = [
