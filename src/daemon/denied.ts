@@ -11,7 +11,9 @@ import { readElements } from '../ruleset/listing.ts';
 import { protocolNumber } from '../ruleset/protocol.ts';
 import { type Verdict, verdict } from '../ruleset/verdict.ts';
 import type { ServiceState } from './desired.ts';
-import type { DnsStatistics } from './dns-statistics.ts';
+import type { LinkedPolicy } from '../policy/rule.ts';
+import { nameMatcher } from '../resolve/name-matcher.ts';
+import type { DnsStatistics, RefusedName } from './dns-statistics.ts';
 import type { Observed } from './learning.ts';
 
 export type DeniedOptions = {
@@ -182,14 +184,21 @@ export class Denied {
       const processes = new Map(inodes.flatMap((inode) => owners.get(inode) ?? []).map(({ pid, name }) => [pid, { pid, name }]));
       return { ...entry, processes: [...processes.values()] };
     });
-    const refusedNames = known.flatMap(({ entry: { service } }) => {
+    const refusedNames = known.flatMap(({ entry: { service, linked } }) => {
       if (wanted !== null && service !== wanted) return [];
-      return (dnsOf(service)?.refusedNames ?? [])
+      return unlisted(linked, dnsOf(service)?.refusedNames ?? [])
         .filter(({ last }) => since === null || last >= since)
         .map(({ name, type, count, first, last }) => ({ service, name, type, count, firstSeen: new Date(first).toISOString(), lastSeen: new Date(last).toISOString() }));
     });
     return { denied, refusedNames, total: found.length };
   }
+}
+
+/** Names that were refused, without those that are listed by now. */
+export function unlisted(linked: LinkedPolicy | null, names: readonly RefusedName[]): readonly RefusedName[] {
+  if (linked === null) return names;
+  const matcher = nameMatcher(linked);
+  return names.filter(({ name }) => matcher.allowing(name).length === 0 || matcher.denying(name) !== null);
 }
 
 function namesFor(service: string | null, address: Address, names: Names | undefined, passive: PassiveDns): readonly string[] {

@@ -5,6 +5,7 @@ import { judgeName } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import type { Counter } from '../ruleset/element.ts';
 import { namesOf, type ServiceState } from './desired.ts';
+import { unlisted } from './denied.ts';
 import type { DnsStatistics } from './dns-statistics.ts';
 import type { DriftLog, Finding } from './drift.ts';
 import type { Enforcer } from './enforcer.ts';
@@ -56,10 +57,10 @@ export function nameReports({ entry, confinement }: ServiceState, statusOf: Name
 
 const SHOWN_REFUSED = 20;
 
-function dnsReport({ confinement: { dns } }: ServiceState, statistics: DnsStatistics | null): ServiceReport['dns'] {
+function dnsReport({ entry: { linked }, confinement: { dns } }: ServiceState, statistics: DnsStatistics | null): ServiceReport['dns'] {
   if (statistics === null) return { mode: dns.mode, port: dns.port };
   const { counts, lastError, refusedNames } = statistics;
-  const shown = refusedNames.slice(-SHOWN_REFUSED).map(({ name, type, count, first, last }) => ({ name, type, count, firstSeen: new Date(first).toISOString(), lastSeen: new Date(last).toISOString() }));
+  const shown = unlisted(linked, refusedNames).slice(-SHOWN_REFUSED).map(({ name, type, count, first, last }) => ({ name, type, count, firstSeen: new Date(first).toISOString(), lastSeen: new Date(last).toISOString() }));
   return { mode: dns.mode, port: dns.port, ...counts, lastError, refusedNames: shown };
 }
 
