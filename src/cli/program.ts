@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { type DiffReport, type DriftReport, type EventReport, EXIT, type ExplainReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
+import type { AllowOptions } from './allow.ts';
 import { driftText, eventText } from './drift.ts';
 import { painter } from './output.ts';
 import { statusText } from './status.ts';
@@ -106,6 +107,17 @@ command('explain <who> <destination>', 'would it pass, by which line, or what to
     if (report.verdict === 'refuse') exitCode = EXIT.refused;
   },
 );
+
+command('allow <service> <words...>', 'SERVICE DEST… PORT…: add a permission to its policy file; shows the change, --write makes it (exit 6 when denied)')
+  .option('--inbound', 'from DEST to PORT of the service; DEST "any" is everybody')
+  .option('--from', 'the same as --inbound')
+  .option('--comment <text>', 'a comment beside the entry')
+  .option('--private', 'the names may have private addresses')
+  .option('--write', 'write the file, and return when it is enforced')
+  .action(async (service: string, words: string[], options: AllowOptions) => {
+    const { allowCommand } = await import('./allow.ts');
+    exitCode = await allowCommand(global().socket, service, words, options, { json: global().json === true, say, complain, paint });
+  });
 
 command('resolve <name>', 'look a name up now, whatever is known of it').action(async (name: string) => {
   const report = await post<ResolveReport>(`/v1/resolve?${new URLSearchParams({ name }).toString()}`);

@@ -273,7 +273,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const surroundings = new Surroundings({ services: () => running.services, uidOf: (name) => accounts.find('user', name), nft, table, guard, drift, log });
   const routes = controlRoutes({
     events,
-    status: { reconciler: running, enforcer, guard, trial, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    status: { policyDirs: config.policyDirs, reconciler: running, enforcer, guard, trial, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
     addressesOf: (domain) => resolver.entry(domain).current,
     uidOf: (name) => accounts.find('user', name),
     block: async (service, shut) => {

@@ -89,6 +89,7 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
 }
 
 export type StatusSources = {
+  readonly policyDirs: readonly string[];
   readonly reconciler: Reconciler;
   readonly enforcer: Enforcer;
   readonly guard: Guard;
@@ -98,7 +99,7 @@ export type StatusSources = {
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
-export function statusReport({ reconciler, enforcer, guard, trial, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+export function statusReport({ policyDirs, reconciler, enforcer, guard, trial, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -107,6 +108,7 @@ export function statusReport({ reconciler, enforcer, guard, trial, drift, status
     message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.turns ? reconciler.fault : 'one run has been under way for too long: the kernel or a disk does not answer',
     generation,
     trial: trial.report,
+    policyDirs,
     guard: guard.state,
     services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
