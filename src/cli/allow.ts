@@ -53,6 +53,7 @@ export async function allowCommand(socket: string, service: string, words: reado
   complainOf(problems, edit.text);
   if (hasErrors(problems)) return EXIT.invalidPolicy;
   for (const rule of edit.except) complain(`note: the entry for ${rule.text} at ${place(rule.at)} still denies a part of it`);
+  if (file.parsed.policies.find((policy) => policy.service === service)?.mode === 'block') complain(`note: "mode: block" of ${service} lets nothing pass, whatever is listed`);
   if (target.kind === 'override') complain(`note: ${file.path} comes with a package: ${target.path} takes its place`);
   if (target.kind === 'link') complain(`note: ${file.path} is a link: ${target.path} is what changes`);
   const diff = unifiedDiff(file.path, shownPath(target, file), file.text, edit.text);

@@ -108,7 +108,7 @@ command('explain <who> <destination>', 'would it pass, by which line, or what to
   },
 );
 
-command('allow <service> <words...>', 'SERVICE DEST… PORT…: add a permission to its policy file; shows the change, --write makes it (exit 6 when denied)')
+command('allow <service> <dest-ports...>', 'add a permission to the policy file of a service: DEST… PORT…; shows the change, --write makes it; exit 6 when a deny entry wins')
   .option('--inbound', 'from DEST to PORT of the service; DEST "any" is everybody')
   .option('--from', 'the same as --inbound')
   .option('--comment <text>', 'a comment beside the entry')

@@ -34,6 +34,7 @@ export const statusShape = z.looseObject({
   state: z.enum(['starting', 'enforcing', 'degraded']),
   generation: count,
   trial: z.looseObject({ until: z.string() }).nullable(),
+  policyDirs: z.array(z.string()),
   guard: z.looseObject({ state: z.enum(['held', 'off', 'failed']), message: z.string().nullable() }),
   services: z.array(service),
   drift: z.looseObject({
