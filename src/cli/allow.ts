@@ -2,7 +2,7 @@
 import { type AllowReport, EXIT, type ReloadReport, type StatusReport } from '../control/api.ts';
 import { ask, ControlError } from '../control/client.ts';
 import { readConfigFile } from '../host/config-file.ts';
-import { editTarget, problemsWith, readInstalled, shownPath, writeEdit } from '../host/policy-edit.ts';
+import { editTarget, isAllText, problemsWith, readInstalled, shownPath, writeEdit } from '../host/policy-edit.ts';
 import { addPermission } from '../policy/edit.ts';
 import { nearest } from '../policy/nearest.ts';
 import { readPermission } from '../policy/permission.ts';
@@ -30,8 +30,12 @@ export async function allowCommand(socket: string, service: string, words: reado
     for (const problem of problems) complain(formatProblem(problem, text));
   };
 
+  if (!isAllText(file)) {
+    complainOf([...file.refusals, ...file.parsed.problems], file.text);
+    return EXIT.invalidPolicy;
+  }
   const groups = new Map(installed.flatMap(({ parsed }) => parsed.groups.map((group) => [group.name, group] as const)));
-  const edit = addPermission({ path: file.path, text: file.text, service, permission: asked.value, comment: options.comment ?? null, groups });
+  const edit = addPermission({ path: file.path, text: file.text, service, permission: asked.value, comment: options.comment?.trim() || null, groups });
   if (edit.kind === 'allowed') {
     if (json) say(JSON.stringify(report({ by: edit.by.map(position) })));
     else for (const rule of edit.by) say(`already allowed by ${rule.text} at ${place(rule.at)}`);

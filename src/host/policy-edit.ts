@@ -1,4 +1,5 @@
 /** Policy files that are to be edited where they are installed: which, with what beside them, and how one is replaced. */
+import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { lstat, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,6 +12,11 @@ import { writeFileAtomically } from './state-files.ts';
 
 /** The files in effect in these directories. */
 export const readInstalled = (directories: readonly string[]): readonly PolicyFile[] => openPolicyFiles(directories).scan({ full: true, settle: false }).files;
+
+const hashOf = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
+
+/** Whether the text of a file is all there is to it: bytes that are no UTF-8 would not survive an edit. */
+export const isAllText = (file: PolicyFile): boolean => hashOf(file.text) === file.hash;
 
 /** Where an edit of a file goes. */
 export type EditTarget = {
@@ -70,14 +76,14 @@ export async function writeEdit({ path, kind }: EditTarget, file: PolicyFile, te
       return;
     }
     const { mode, uid, gid } = await stat(path);
-    await writeFileAtomically(path, text, mode & 0o7777, { owner: { uid, gid }, temporary, before: () => stillSays(path, file.text) });
+    await writeFileAtomically(path, text, mode & 0o7777, { owner: { uid, gid }, temporary, before: () => stillSays(path, file) });
   } catch (error) {
     throw error instanceof HostError ? error : new HostError('allow', `${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-async function stillSays(path: string, text: string): Promise<void> {
-  if ((await readFile(path, 'utf8')) !== text) throw new Error(CHANGED);
+async function stillSays(path: string, file: PolicyFile): Promise<void> {
+  if (hashOf(await readFile(path)) !== file.hash) throw new Error(CHANGED);
 }
 
 async function stillMissing(path: string): Promise<void> {

@@ -10,9 +10,10 @@ import type { Destination, Policy, PortMatch } from './policy.ts';
 import { portMatchText } from './ports.ts';
 import { hasErrors, type Problem } from './problem.ts';
 import { type Groups, linkPolicy } from './rule.ts';
+import { readSource } from './source-text.ts';
 import { behindInBrackets, behindInList, type Collection, columnOf, endOf, isFlow, linesBehind, paddingAt, type Splice, splice, startOf } from './splice.ts';
 import { visible } from './visible.ts';
-import { YAML_OPTIONS } from './yaml-source.ts';
+import { readYaml, YAML_OPTIONS } from './yaml-source.ts';
 
 export type Edit =
   | Exclude<Judgement, { readonly kind: 'missing' }>
@@ -43,6 +44,9 @@ export function addPermission({ path, text: raw, service, permission, comment, g
   const mark = raw.startsWith('\ufeff') ? '\ufeff' : '';
   const text = raw.slice(mark.length);
   const original = parsePolicyFile(path, text);
+  // from here on it is known to be YAML, and of a bounded depth and size
+  const { source, problems: unreadable } = readSource(path, text);
+  if (unreadable.length + readYaml(source).problems.length > 0) return { kind: 'invalid', text, problems: original.problems };
   // a key with nothing behind it is refused by the parser, and is filled in here
   const found = documentOf(text, service);
   const readable = found === null ? text : withoutNulls(found, permission.direction);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { HostError } from '../../src/host/host-error.ts';
-import { editTarget, problemsWith, readInstalled, writeEdit } from '../../src/host/policy-edit.ts';
+import { editTarget, isAllText, problemsWith, readInstalled, writeEdit } from '../../src/host/policy-edit.ts';
 import type { PolicyFile } from '../../src/policy/policy-set.ts';
 
 const A = 'service: a\nmatch: { user: a }\n';
@@ -67,6 +67,13 @@ test('what somebody else changed meanwhile stays', async (t) => {
   t.is(readFileSync(join(high, 'a.yaml'), 'utf8'), `${A}# theirs\n`);
   t.deepEqual(readdirSync(high), ['a.yaml']);
   t.deepEqual(readdirSync(low), []);
+});
+
+test('a file with bytes that are no text is known', (t) => {
+  const { high } = folders(t);
+  writeFileSync(join(high, 'a.yaml'), `\ufeff${A}# ü\n`);
+  writeFileSync(join(high, 'b.yaml'), Buffer.from(`${B}# ü\n`, 'latin1'));
+  t.deepEqual(readInstalled([high]).map(isAllText), [true, false]);
 });
 
 test('what is wrong with an edit beside the others is found, at its place', (t) => {

@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { addPermission, type Edit } from '../../src/policy/edit.ts';
 import { parsePolicyFile } from '../../src/policy/parse.ts';
 import { readPermission } from '../../src/policy/permission.ts';
 import { formatProblem } from '../../src/policy/problem.ts';
+import { corpusFiles } from './corpus.ts';
 
 type Options = { readonly inbound?: boolean; readonly private?: boolean; readonly comment?: string };
 
@@ -166,3 +168,38 @@ for (const [title, text, words, place] of invalid) {
     t.is(edited.kind === 'invalid' && edited.problems.map(({ at }) => `${at.line}:${at.column}`)[0], place);
   });
 }
+
+test('what is too deep or too large to be read is refused, not tried', (t) => {
+  for (const nonsense of ['x: '.concat('['.repeat(100_000)), `x: ${'y'.repeat(2 * 1024 * 1024)}`, 'x: *y', '']) {
+    t.is(edit(`${HEAD}${nonsense === '' ? '\u0007' : nonsense}\n`, 'x.com 443').kind, 'invalid', nonsense.slice(0, 20));
+  }
+});
+
+const EXAMPLES = new URL('../../policies/', import.meta.url);
+const NET = readPermission(['203.0.113.7', '65000'], { inbound: false, private: false });
+
+test('every good file of the corpus and every example can be edited', (t) => {
+  const examples = readdirSync(EXAMPLES).map((name) => ({ name, text: readFileSync(new URL(name, EXAMPLES), 'utf8') }));
+  const corpus = corpusFiles('good').map(({ name, bytes }) => ({ name, text: Buffer.from(bytes).toString('utf8') }));
+  let edits = 0;
+  for (const { name, text } of [...corpus, ...examples]) {
+    for (const { service } of parsePolicyFile(name, text).policies) {
+      if (!NET.ok) throw new Error(NET.fault);
+      const edited = addPermission({ path: name, text, service, permission: NET.value, comment: null, groups: new Map() });
+      t.is(edited.kind, 'edited', `${name}: ${service}`);
+      edits += 1;
+    }
+  }
+  t.true(edits > 40, `${edits}`);
+});
+
+test('a bad file of the corpus is refused, unless it is the very gap that is filled', (t) => {
+  const filled = corpusFiles('bad').filter(({ name, bytes }) => {
+    if (!NET.ok) throw new Error(NET.fault);
+    const text = Buffer.from(bytes).toString('utf8');
+    if (!Buffer.from(text).equals(bytes)) return false; // text is what can be edited
+    const services = ['webapp', 'a', ...parsePolicyFile(name, text).salvage.flatMap(({ service }) => service ?? [])];
+    return services.some((service) => NET.ok && addPermission({ path: name, text, service, permission: NET.value, comment: null, groups: new Map() }).kind !== 'invalid');
+  });
+  t.deepEqual(filled.map(({ name }) => name), ['allow-null.yaml', 'egress-null.yaml']);
+});
