@@ -74,7 +74,10 @@ export async function allowCommand(socket: string, service: string, words: reado
     complain(`note: ${target.path} is written; netwalld enforces nothing now, so it counts from the next start or reload`);
     return EXIT.ok;
   }
-  return enforced(await ask<ReloadReport>(socket, 'POST', '/v1/reload'), shown, shownPath(target, file));
+  const reloaded = await ask<ReloadReport>(socket, 'POST', '/v1/reload').catch((error: unknown) => {
+    throw error instanceof ControlError ? new ControlError(error.reason, `${target.path} is written, but ${error.message}`) : error;
+  });
+  return enforced(reloaded, shown, shownPath(target, file));
 
   function enforced({ generation, state, problems: found }: ReloadReport, before: AllowReport, path: string): number {
     const ours = found.filter((problem) => problem.startsWith(`${path}:`));
