@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Argument, Command } from 'commander';
 import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION, type WhoReport } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
+import type { AllowOptions } from './allow.ts';
 import { driftText, eventText } from './drift.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { LearnOptions } from './learn.ts';
@@ -109,6 +110,17 @@ command('who <destination>', 'which services may reach a name or address, by whi
   const { whoText } = await import('./who.ts');
   print(report, () => whoText(report, paint));
 });
+
+command('allow <service> <dest-ports...>', 'add a permission to the policy file of a service: DEST… PORT…; shows the change, --write makes it; exit 6 when a deny entry wins')
+  .option('--inbound', 'from DEST to PORT of the service; DEST "any" is everybody')
+  .option('--from', 'the same as --inbound')
+  .option('--comment <text>', 'a comment beside the entry')
+  .option('--private', 'the names may have private addresses')
+  .option('--write', 'write the file, and return when it is enforced')
+  .action(async (service: string, words: string[], options: AllowOptions) => {
+    const { allowCommand } = await import('./allow.ts');
+    exitCode = await allowCommand(global().socket, service, words, options, { json: global().json === true, say, complain, paint });
+  });
 
 command('resolve <name>', 'look a name up now, whatever is known of it').action(async (name: string) => {
   const report = await post<ResolveReport>(`/v1/resolve?${new URLSearchParams({ name }).toString()}`);

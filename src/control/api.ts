@@ -108,6 +108,8 @@ export type StatusReport = {
   readonly grants: readonly PermitReport[];
   /** Services that are let do what they like while it is recorded. */
   readonly learning: readonly { readonly service: string; readonly until: string }[];
+  /** Where policy files are, highest precedence first. */
+  readonly policyDirs: readonly string[];
   /** Whether what the table does not judge is dropped, so that nothing gets out while somebody else removes the table. */
   readonly guard: { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
   readonly services: readonly ServiceReport[];
@@ -151,6 +153,18 @@ export type ResolveReport = {
   readonly error: string | null;
 };
 export type ReloadReport = { readonly generation: number; readonly state: StatusReport['state']; readonly problems: readonly string[] };
+export type AllowReport = {
+  /** The file that is to be changed, or was. */
+  readonly file: string;
+  readonly outcome: 'changed' | 'allowed' | 'denied';
+  /** What allows it already, or denies it. */
+  readonly by: readonly { readonly file: string; readonly line: number; readonly column: number }[];
+  /** '' when nothing is to be changed. */
+  readonly diff: string;
+  readonly written: boolean;
+  /** With which it is in force; null: not written, or nobody enforces it now. */
+  readonly generation: number | null;
+};
 export type DiffReport = { readonly differences: readonly string[] };
 /** A line of the stream of events: what is beside `time` and `type` depends on the latter. */
 export type EventReport = {

@@ -1,6 +1,8 @@
 /** Would it pass, by which line, and what to write if it should. Pure: answers from the same `verdict` the kernel is tested against. */
 import { getDomain } from 'tldts';
 import { type Address, addressInNetwork, formatAddress, parseAddress } from '../net/address.ts';
+import { entryHint } from '../policy/entry-text.ts';
+import { readPermission } from '../policy/permission.ts';
 import { portMatchText } from '../policy/ports.ts';
 import type { Rule } from '../policy/rule.ts';
 import { matchesDomain } from '../resolve/domain-pattern.ts';
@@ -67,23 +69,24 @@ function suggest({ action, confinement, rule, audited, inbound }: Verdict, { hos
   if (action === 'accept' && !audited) return null;
   if (confinement === null || confinement.mode === 'block') return confinement === null ? null : 'change the mode of its policy';
   if (rule !== null) return `remove or narrow the deny entry at ${rule.at.file}:${rule.at.line}`;
-  if (inbound) return `under ingress.allow add: { from: "${host}", ports: [${portText(port, protocol)}] }`;
+  if (inbound) return entryFor(confinement.service, host, port, protocol, true);
   const near = closest(confinement, host, remote, port, protocol);
-  return `${entryFor(host, port, protocol)}${near === null ? '' : closestText(near)}`;
+  return `${entryFor(confinement.service, host, port, protocol)}${near === null ? '' : closestText(near)}`;
 }
 
 /** For a name that nothing resolves. */
 function unlistedSuggestion(confinement: Confinement | undefined, host: string, port: number | null, protocol: Asked['protocol']): string {
   const near = confinement === undefined ? null : closest(confinement, host, null, port, protocol);
-  return `${entryFor(host, port ?? (protocol === 'icmp' ? null : 443), protocol)}${near === null ? '' : closestText(near)}`;
+  return `${entryFor(confinement?.service ?? null, host, port ?? (protocol === 'icmp' ? null : 443), protocol)}${near === null ? '' : closestText(near)}`;
 }
 
-function portText(port: number | null, protocol: string): string {
-  return protocol === 'icmp' ? 'icmp' : `${port ?? 'any'}${protocol === 'tcp' && port !== null ? '' : `/${protocol}`}`;
-}
-
-function entryFor(host: string, port: number | null, protocol: string): string {
-  return `under egress.allow add: { to: "${host}", ports: [${portText(port, protocol)}] }`;
+/** The entry as it is to be written, and the command that writes it. */
+function entryFor(service: string | null, host: string, port: number | null, protocol: string, inbound = false): string {
+  const ports = protocol === 'icmp' ? 'icmp' : `${port ?? 'any'}${protocol === 'tcp' && port !== null ? '' : `/${protocol}`}`;
+  const permission = readPermission([host, ports], { inbound, private: false });
+  if (!permission.ok) return `${permission.fault}${permission.hint === undefined ? '' : `: ${permission.hint}`}`;
+  const command = service === null ? '' : `, or run: netwallctl allow ${service} ${host} ${ports}${inbound ? ' --inbound' : ''} --write`;
+  return `under ${inbound ? 'ingress' : 'egress'}.allow add: ${entryHint(permission.value)}${command}`;
 }
 
 /** The first packet of a flow; inbound its answer. */

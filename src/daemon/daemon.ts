@@ -306,7 +306,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   });
   const denied = new Denied({ nft, services: () => running.services, passive, dnsOf: (service) => filter.statisticsOf(service) });
-  const status = { reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service: string) => filter.statisticsOf(service) };
+  const status = { policyDirs: config.policyDirs, reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service: string) => filter.statisticsOf(service) };
   const takeSnapshot = snapshots({ ...status, addressCount: (domain) => resolver.entry(domain).current.length, seenCount: (service) => sightings.seenBy(service).size });
   const routes = controlRoutes({
     denied,

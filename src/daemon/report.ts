@@ -92,6 +92,7 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
 }
 
 export type StatusSources = {
+  readonly policyDirs: readonly string[];
   readonly reconciler: Reconciler;
   readonly enforcer: Enforcer;
   readonly guard: Guard;
@@ -108,7 +109,7 @@ export function wholeState({ state, unloaded, turns }: Pick<Reconciler, 'state' 
   return unloaded || !turns ? 'degraded' : state;
 }
 
-export function statusReport({ reconciler, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+export function statusReport({ policyDirs, reconciler, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -117,6 +118,7 @@ export function statusReport({ reconciler, enforcer, guard, trial, permits, lear
     message: reconciler.unloaded ? 'unloaded: nothing is confined until netwallctl reload' : reconciler.turns ? reconciler.fault : 'one run has been under way for too long: the kernel or a disk does not answer',
     generation,
     trial: trial.report,
+    policyDirs,
     guard: guard.state,
     grants: permits.report,
     learning: learning.active,

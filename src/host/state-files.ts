@@ -29,18 +29,27 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+export type WriteOptions = {
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Called when all is ready; what it throws leaves the file as it was. */
+  readonly before?: () => Promise<void>;
+  /** What the temporary file is called; by default one name, so that what a crash leaves is overwritten by the next write. */
+  readonly temporary?: string;
+};
+
 /** Afterwards the file is either as it was or as asked, whatever happens meanwhile. */
-export async function writeFileAtomically(path: string, text: string, mode = 0o600): Promise<void> {
+export async function writeFileAtomically(path: string, text: string, mode = 0o600, { owner, before, temporary = `${path}.new` }: WriteOptions = {}): Promise<void> {
   const directory = dirname(path);
-  const temporary = `${path}.new`;
   let handle: FileHandle | null = null;
   try {
     handle = await open(temporary, 'w', mode);
+    if (owner !== undefined) await handle.chown(owner.uid, owner.gid);
     await handle.chmod(mode); // whatever the umask
     await handle.writeFile(text);
     await handle.sync();
     await handle.close();
     handle = null;
+    await before?.();
     await rename(temporary, path);
     await syncDirectory(directory);
   } catch (error) {

@@ -40,7 +40,7 @@ const network = (text: string): Network => {
   if (!parsed.ok) throw new Error(parsed.fault);
   return parsed.value;
 };
-const ANYWHERE: readonly Target[] = [
+export const ANYWHERE: readonly Target[] = [
   { kind: 'network', network: network('0.0.0.0/0') },
   { kind: 'network', network: network('::/0') },
 ];

@@ -17,7 +17,7 @@ const MAX_TOKENS = 250_000;
 const MAX_SYNTAX_PROBLEMS = 5;
 
 /** `failsafe`: all scalars stay text, and mean what `yaml-tree.ts` says. Repeated keys are found there, in linear time. */
-const OPTIONS = {
+export const YAML_OPTIONS = {
   version: '1.2',
   schema: 'failsafe',
   resolveKnownTags: false,
@@ -91,7 +91,7 @@ function tokenize(source: SourceText): { tokens: CST.Token[]; complete: boolean;
 
 function compose(tokens: readonly CST.Token[], source: SourceText): { documents: Document.Parsed[]; problems: Problem[] } {
   try {
-    return { documents: [...new Composer(OPTIONS).compose(tokens, true, source.text.length)], problems: [] };
+    return { documents: [...new Composer(YAML_OPTIONS).compose(tokens, true, source.text.length)], problems: [] };
   } catch (error) {
     // the library is not known to throw; a file it cannot read is a bad file, not the end of the daemon
     const message = `not readable as YAML: ${error instanceof Error ? error.message : String(error)}`;

@@ -32,13 +32,16 @@ test('the deny line is named', (t) => {
 });
 
 const REFUSED: readonly [destination: string, suggestion: RegExp][] = [
-  ['10.1.2.3:22', /^under egress\.allow add: \{ to: "10\.1\.2\.3", ports: \[22\] \}; the closest entry is .*10\.0\.0\.0\/8.*:6:29, which allows ports \[443, 8000-8010, 53\/udp\]$/],
-  ['10.1.2.3/icmp', /ports: \[icmp\] \}; the closest entry is .*10\.0\.0\.0\/8/],
-  ['api.example.com:22', /add: \{ to: "api\.example\.com", ports: \[22\] \}; the closest entry is .*api\.example\.com.*:6:12, which allows ports/],
-  ['www.example.com:443', /add: \{ to: "www\.example\.com", ports: \[443\] \}; the closest entry is .*api\.example\.com.*:6:12$/],
-  ['www.example.com:22', /add: \{ to: "www\.example\.com", ports: \[22\] \}$/],
-  ['example.org:443', /add: \{ to: "example\.org", ports: \[443\] \}$/],
-  ['192.0.2.1:443', /add: \{ to: "192\.0\.2\.1", ports: \[443\] \}$/],
+  ['10.1.2.3:22', /^under egress\.allow add: - \{ to: 10\.1\.2\.3, ports: \[22\] \}, or run: netwallctl allow webapp 10\.1\.2\.3 22 --write; the closest entry is .*10\.0\.0\.0\/8.*:6:29, which allows ports \[443, 8000-8010, 53\/udp\]$/],
+  ['10.1.2.3/icmp', /ports: \[icmp\] \}, or run: netwallctl allow webapp 10\.1\.2\.3 icmp --write; the closest entry is .*10\.0\.0\.0\/8/],
+  ['api.example.com:22', /add: - \{ to: api\.example\.com, ports: \[22\] \}, or run: netwallctl allow webapp api\.example\.com 22 --write; the closest entry is .*api\.example\.com.*:6:12, which allows ports/],
+  ['www.example.com:443', /add: - \{ to: www\.example\.com, ports: \[443\] \}, or run: netwallctl allow webapp www\.example\.com 443 --write; the closest entry is .*api\.example\.com.*:6:12$/],
+  ['www.example.com:22', /add: - \{ to: www\.example\.com, ports: \[22\] \}, or run: netwallctl allow webapp www\.example\.com 22 --write$/],
+  ['example.org:443', /add: - \{ to: example\.org, ports: \[443\] \}, or run: .*$/],
+  ['192.0.2.1:443', /add: - \{ to: 192\.0\.2\.1, ports: \[443\] \}, or run: .*$/],
+  ['[2001:db8::1]:53/udp', /add: - \{ to: "2001:db8::1", ports: \[53\/udp\] \}, or run: netwallctl allow webapp 2001:db8::1 53\/udp --write$/],
+  ['www.example.com', /ports: \[443\] \}, or run: /],
+  ['localhost:80', /^"localhost" is not a full domain name: write 127\.0\.0\.0\/8 and ::1$/],
 ];
 for (const [destination, suggestion] of REFUSED) {
   test(`refused: ${destination}`, (t) => {
@@ -56,7 +59,7 @@ test('who is not governed passes, who is nobody is an error', (t) => {
 test('who may connect in', (t) => {
   const inbound = { inbound: true };
   t.like(ask('10.1.2.3:8080', 'webapp', inbound), { verdict: 'allow', direction: 'in', rule: { line: 12 }, reason: 'allowed from 10.0.0.0/8' });
-  t.like(ask('10.1.2.3:8081', 'webapp', inbound), { verdict: 'refuse', rule: null, reason: 'no ingress entry allows 10.1.2.3 to port 8081/tcp', suggestion: 'under ingress.allow add: { from: "10.1.2.3", ports: [8081] }' });
+  t.like(ask('10.1.2.3:8081', 'webapp', inbound), { verdict: 'refuse', rule: null, reason: 'no ingress entry allows 10.1.2.3 to port 8081/tcp', suggestion: 'under ingress.allow add: - { from: 10.1.2.3, ports: [8081] }, or run: netwallctl allow webapp 10.1.2.3 8081 --inbound --write' });
   t.like(ask('11.1.2.3:8080', 'webapp', inbound), { verdict: 'refuse' });
   t.is(ask('api.example.com:8080', 'webapp', inbound), '"api.example.com" is no address: --inbound asks who may connect in, which DNS says nothing of');
   // what may go out says nothing of who may come in

@@ -36,6 +36,7 @@ export const statusShape = z.looseObject({
   trial: z.looseObject({ until: z.string() }).nullable(),
   grants: z.array(z.looseObject({ id: z.int(), service: z.string(), to: z.string(), ports: z.array(z.string()), remainingSeconds: count })),
   learning: z.array(z.looseObject({ service: z.string(), until: z.string() })),
+  policyDirs: z.array(z.string()),
   guard: z.looseObject({ state: z.enum(['held', 'off', 'failed']), message: z.string().nullable() }),
   services: z.array(service),
   drift: z.looseObject({

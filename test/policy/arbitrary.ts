@@ -30,11 +30,11 @@ const domain = (wildcards: boolean) =>
     .map(([name, wildcard]): Destination => ({ kind: 'domain', domain: { name, wildcard: wildcard && wildcards && suffixKind(name) !== 'registry' }, at }));
 const group = name.map((name): Destination => ({ kind: 'group', name, at }));
 
-const destinations = (wildcards: boolean) => fc.array(fc.oneof(network, domain(wildcards), group), { minLength: 1, maxLength: 5 });
-const sources = fc.array(fc.oneof(network, group), { minLength: 1, maxLength: 5 });
+export const destinations = (wildcards: boolean) => fc.array(fc.oneof(network, domain(wildcards), group), { minLength: 1, maxLength: 5 });
+export const sources = fc.array(fc.oneof(network, group), { minLength: 1, maxLength: 5 });
 
 const port = fc.integer({ min: 1, max: 65535 });
-const ports = fc.array(
+export const ports = fc.array(
   fc.oneof(
     fc
       .tuple(fc.constantFrom('tcp', 'udp'), port, port)
@@ -78,7 +78,7 @@ export const destinationGroup: fc.Arbitrary<DestinationGroup> = fc.record({
 const quote = (text: string | number) => (typeof text === 'number' ? String(text) : JSON.stringify(text));
 const flow = (items: readonly (string | number)[]) => (items.length === 1 ? items.map(quote).join('') : `[${items.map(quote).join(', ')}]`);
 
-function portText({ protocol, first, last }: PortMatch): string | number {
+export function portText({ protocol, first, last }: PortMatch): string | number {
   if (protocol === 'any' || protocol === 'icmp') return protocol;
   if (first === 0) return `any/${protocol}`;
   const range = first === last ? String(first) : `${first}-${last}`;
