@@ -85,6 +85,10 @@ export type EventReport = {
 };
 export type TrialReport = { readonly files: readonly string[]; readonly until: string };
 export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };
+export type Severity = 'ok' | 'info' | 'warning' | 'critical';
+/** `detail`: what was found, one thing a line, and why it matters; empty where all is well. */
+export type DoctorCheck = { readonly id: string; readonly severity: Severity; readonly title: string; readonly detail: string; readonly remedy: string | null };
+export type DoctorReport = { readonly apiVersion: typeof API_VERSION; readonly checks: readonly DoctorCheck[] };
 export type ErrorReport = { readonly error: string; readonly problems?: readonly string[] };
 
 /** Exit codes of netwalld and netwallctl. */
