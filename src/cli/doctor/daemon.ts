@@ -59,5 +59,5 @@ export function checkDaemon({ daemon, config, configProblem }: Pick<Survey, 'dae
     daemon.reach === 'not permitted'
       ? notChecked('daemon', 'only root and members of group netwall may ask it')
       : finding('daemon', 'critical', 'netwalld does not answer', [daemon.message], 'The table stands if it was loaded, but nobody keeps it: names run out, a flush stays, DNS of services with "dns: filtered" is down.', 'systemctl start netwalld');
-  return [state, ...PARTS.map(([id, what]) => notChecked(id, 'netwalld has to be asked')), configuration];
+  return [state, ...PARTS.map(([id]) => notChecked(id, 'netwalld has to be asked')), configuration];
 }

@@ -60,9 +60,10 @@ function processes(survey: Pick<Survey, 'processes' | 'services'>): DoctorCheck 
     // in a user namespace of its own it has every capability, over that namespace alone; root is the check "root"
     if (service === null || process.uid === 0 || process.sameUsers === false) return [];
     const names = capabilityNames(process.capabilities);
-    return names.length === 0 ? [] : [{ names, line: `${process.name}[${process.pid}] of ${service.service}: ${names.join(', ')}` }];
+    return names.length === 0 ? [] : [{ names, sure: process.sameUsers === true, line: `${process.name}[${process.pid}] of ${service.service}: ${names.join(', ')}` }];
   });
   if (found.length === 0) return fine(id, 'no process of a governed user has a capability that passes the wall');
+  if (!found.some(({ sure }) => sure)) return notChecked(id, 'only root may look whether capabilities are those of a user namespace');
   const names = [...new Set(found.flatMap((process) => process.names))];
   const because = names.map((name) => `${name} ${POWERFUL_CAPABILITIES.get(name)?.because ?? ''}`).join('; ');
   return finding(id, 'critical', 'processes of governed users with capabilities that pass the wall', found.map(({ line }) => line), `${because}.`, 'in the unit: AmbientCapabilities= and CapabilityBoundingSet= without them, then restart it');
