@@ -297,6 +297,18 @@ const CONDITIONS: readonly Condition[] = [
     },
   },
   {
+    what: 'the connection table is full',
+    id: 'conntrack-table',
+    severity: 'critical',
+    says: /\d+ of 1 entries/,
+    cause: async () => {
+      // the true limit is the machine's; a flow is in the table for half a minute after its last packet
+      await sh('echo 1 > /run/max && mount --bind /run/max /proc/sys/net/netfilter/nf_conntrack_max');
+      await world().as('stranger').udp('45.64.0.10', 443);
+      return () => sh('umount /proc/sys/net/netfilter/nf_conntrack_max');
+    },
+  },
+  {
     what: 'a crontab',
     id: 'scheduled-jobs',
     severity: 'info',

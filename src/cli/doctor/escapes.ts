@@ -1,6 +1,6 @@
 /** Ways out of rules that go by uid and gid: groups, sudo, capabilities, sockets that root makes, jobs. Pure. */
 import type { DoctorCheck } from '../../control/api.ts';
-import { fine, finding, notChecked, worst } from './finding.ts';
+import { fine, finding, HIDDEN, notChecked, worst } from './finding.ts';
 import { capabilityNames, POWERFUL_CAPABILITIES, POWERFUL_GROUPS } from './powers.ts';
 import { gainsNothing, governor, type Subject } from './subjects.ts';
 import { sudoRules } from './sudoers.ts';
@@ -62,6 +62,7 @@ function processes(survey: Pick<Survey, 'processes' | 'services'>): DoctorCheck 
     const names = capabilityNames(process.capabilities);
     return names.length === 0 ? [] : [{ names, sure: process.sameUsers === true, line: `${process.name}[${process.pid}] of ${service.service}: ${names.join(', ')}` }];
   });
+  if (found.length === 0 && !survey.processes.complete) return notChecked(id, HIDDEN);
   if (found.length === 0) return fine(id, 'no process of a governed user has a capability that passes the wall');
   if (!found.some(({ sure }) => sure)) return notChecked(id, 'only root may look whether capabilities are those of a user namespace');
   const names = [...new Set(found.flatMap((process) => process.names))];

@@ -11,6 +11,9 @@ export const fine = (id: string, title: string): DoctorCheck => ({ id, severity:
 /** Nothing is guessed about what could not be looked at. */
 export const notChecked = (id: string, why: string): DoctorCheck => ({ id, severity: 'info', title: `not checked: ${why}`, detail: '', remedy: why.startsWith('only root') ? 'sudo netwallctl doctor' : null });
 
+/** Where hidepid= of proc(5) keeps processes from others. */
+export const HIDDEN = 'only root sees all processes here';
+
 /** `detail`: what was found, one thing a line; `why` it matters comes last. */
 export const finding = (id: string, severity: Severity, title: string, detail: readonly string[], why: string, remedy: string): DoctorCheck => ({
   id,

@@ -25,7 +25,7 @@ function kernelVersion(release: string): DoctorCheck {
   const id = 'kernel';
   if (compareVersions(release, OLDEST.kernel) < 0) return finding(id, 'critical', `Linux ${release}`, [], `The table needs Linux ${OLDEST.kernel}: counters of elements, ranges in concatenations.`, 'boot a newer kernel');
   const lacks = FEATURES.filter(([since]) => compareVersions(release, since) < 0).map(([since, text]) => `before ${since} ${text}`);
-  return lacks.length === 0 ? fine(id, `Linux ${release} has all that netwalld uses`) : finding(id, 'info', `Linux ${release}`, lacks, 'netwalld does without; the last is as README, "Limits", says.', 'a newer kernel, when there is one');
+  return lacks.length === 0 ? fine(id, `Linux ${release} has all that netwalld uses`) : finding(id, 'info', `Linux ${release}`, lacks, 'netwalld does without.', 'a newer kernel, when the distribution has one');
 }
 
 function nftVersion({ nft, config }: Pick<Survey, 'nft' | 'config'>): DoctorCheck {

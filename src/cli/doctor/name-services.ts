@@ -31,18 +31,23 @@ export function hostModules(text: string): readonly string[] | null {
 const isConfined = ({ dns, mode }: Governed) => mode !== 'block' && dns !== 'system';
 const list = (services: readonly string[]) => (services.length > 6 ? `${services.slice(0, 6).join(', ')} and ${services.length - 6} more` : services.join(', '));
 
-/** What processes of a service can connect to; while it has none that can be seen, what anybody can. */
-function reachable({ services, processes, nameSockets }: Pick<Survey, 'services' | 'processes' | 'nameSockets'>): ReadonlyMap<string, readonly string[]> {
+/** What processes of a service can connect to; where it has none, what anybody can. Null: its processes are not for us to look into. */
+function reachable({ services, processes, nameSockets }: Pick<Survey, 'services' | 'processes' | 'nameSockets'>): ReadonlyMap<string, readonly string[] | null> {
   const governing = governor(services);
-  const seen = new Map<string, Set<string>>();
+  const seen = new Map<string, Set<string> | null>();
   for (const process of processes.governed) {
-    const service = governing(process);
-    if (service === null || process.sockets === null) continue;
-    const sockets = seen.get(service.service) ?? new Set<string>();
-    for (const socket of process.sockets) sockets.add(socket);
-    seen.set(service.service, sockets);
+    const service = governing(process)?.service;
+    if (service === undefined) continue;
+    const sockets = seen.get(service);
+    if (process.sockets === null) seen.set(service, sockets ?? null);
+    else seen.set(service, new Set([...(sockets ?? []), ...process.sockets]));
   }
-  return new Map(services.filter(isConfined).map(({ service }) => [service, [...(seen.get(service) ?? nameSockets)]]));
+  return new Map(
+    services.filter(isConfined).map(({ service }) => {
+      const sockets = seen.get(service);
+      return [service, sockets === undefined ? nameSockets : sockets === null ? null : [...sockets]];
+    }),
+  );
 }
 
 function sockets(survey: Pick<Survey, 'services' | 'processes' | 'nameSockets'>): DoctorCheck {
@@ -52,7 +57,7 @@ function sockets(survey: Pick<Survey, 'services' | 'processes' | 'nameSockets'>)
   const resolvedRuns = survey.nameSockets.includes(RESOLVED);
   const by = new Map<string, { readonly anywhere: boolean; readonly services: string[] }>();
   for (const [service, paths] of reach) {
-    for (const path of paths) {
+    for (const path of paths ?? []) {
       const asks = path === BUS ? (resolvedRuns ? { who: 'systemd-resolved, through D-Bus', anywhere: true } : null) : SOCKETS[path];
       if (asks === undefined || asks === null) continue;
       const key = `${asks.who} (${path})`;
@@ -61,6 +66,8 @@ function sockets(survey: Pick<Survey, 'services' | 'processes' | 'nameSockets'>)
       by.set(key, known);
     }
   }
+  const hidden = [...reach.values()].includes(null) && survey.nameSockets.some((path) => path !== BUS);
+  if (by.size === 0 && hidden) return notChecked(id, 'only root may look which sockets are in reach of services');
   if (by.size === 0) return fine(id, 'no other program looks names up for confined services');
   const anywhere = [...by.values()].some((asks) => asks.anywhere);
   const paths = [...by.keys()].map((key) => `-${/\((.*)\)/.exec(key)?.[1] ?? ''}`);

@@ -1,7 +1,7 @@
 /** Where the table does not reach: other network namespaces, and who can send packets from one. Pure. */
 import type { DoctorCheck } from '../../control/api.ts';
 import { mayWrite } from '../../host/survey/processes.ts';
-import { fine, finding, notChecked } from './finding.ts';
+import { fine, finding, HIDDEN, notChecked } from './finding.ts';
 import { governor, type Subject } from './subjects.ts';
 import type { Survey } from './survey.ts';
 
@@ -15,7 +15,7 @@ function networks({ services, processes }: Pick<Survey, 'services' | 'processes'
   if (connected.length > 0) {
     return finding(id, 'warning', 'processes of governed users in other network namespaces', connected.map(line), 'Their packets do not pass the table of this namespace: there they are not confined.', 'run them in the host\'s network, or confine that namespace where it leaves the host (hook forward)');
   }
-  if (hidden) return notChecked(id, 'only root may look');
+  if (hidden || !processes.complete) return notChecked(id, processes.complete ? 'only root may look' : HIDDEN);
   if (outside.length > 0) return finding(id, 'info', 'processes of governed users in network namespaces without a network', outside.map(line), 'With nothing but loopback they reach nobody, until somebody puts an interface there.', 'nothing, if it is meant (PrivateNetwork=yes)');
   return fine(id, processes.networks === null ? 'all processes of governed users are in this network namespace' : `all processes of governed users are in this network namespace (of ${processes.networks})`);
 }

@@ -1,7 +1,7 @@
 /** Findings for people: worst first, and what is fine in one line. */
 import type { DoctorCheck, Severity } from '../../control/api.ts';
 import type { Colour, Paint } from '../output.ts';
-import { SEVERITIES } from './finding.ts';
+import { count, SEVERITIES } from './finding.ts';
 
 const COLOURS: Readonly<Record<Severity, Colour>> = { critical: 'red', warning: 'yellow', info: 'dim', ok: 'green' };
 
@@ -18,7 +18,7 @@ export function doctorText(checks: readonly DoctorCheck[], all: boolean, paint: 
     if (found.length === 0) return [];
     const title = paint(COLOURS[severity], severity);
     if (severity !== 'ok') return [[title, ...found.flatMap((check) => block(check, paint))].join('\n')];
-    return [all ? [title, ...found.map(({ id, title }) => `  ${paint('bold', id)}: ${title}`)].join('\n') : `${title}: ${found.length} more checks; -v shows them`];
+    return [all ? [title, ...found.map(({ id, title }) => `  ${paint('bold', id)}: ${title}`)].join('\n') : `${title}: ${count(found.length, 'more check')}; -v shows them`];
   });
   return sections.join('\n\n');
 }

@@ -1,7 +1,7 @@
 /** Files that the wall relies on, and files that say who may do what: owner and mode, or the text. */
 import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { attempt, attemptOr, type Known, known } from './known.ts';
+import { attemptOr, type Known, known } from './known.ts';
 
 export type Owned = { readonly path: string; readonly uid: number; readonly gid: number; readonly mode: number };
 
@@ -76,10 +76,12 @@ const ENGINES: readonly (readonly [engine: string, socket: string])[] = [
 ];
 
 /** Sockets of container engines. */
-export const readEngines = (): Known<readonly EngineSocket[]> =>
-  attempt(() =>
-    ENGINES.flatMap(([engine, path]) => {
-      const found = attempt(() => (lstatSync(path).isSocket() ? [{ engine, ...owned(path) }] : []));
-      return found.ok ? found.value : []; // not there, or in a directory that nobody governed enters
-    }),
-  );
+export function readEngines(): Known<readonly EngineSocket[]> {
+  const found: EngineSocket[] = [];
+  for (const [engine, path] of ENGINES) {
+    const socket = attemptOr(null, () => (lstatSync(path).isSocket() ? { engine, ...owned(path) } : null));
+    if (!socket.ok) return socket;
+    if (socket.value !== null) found.push(socket.value);
+  }
+  return known(found);
+}

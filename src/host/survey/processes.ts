@@ -1,5 +1,5 @@
 /** Processes, as /proc shows them (proc_pid_status(5)). */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { errorCode } from '../host-error.ts';
 
 export type Process = {
@@ -29,6 +29,8 @@ export type Processes = {
   readonly governed: readonly Inspected[];
   /** How many network namespaces have processes; null: not for us to see. */
   readonly networks: number | null;
+  /** False: some processes are not shown to who asks (hidepid= of proc(5)). */
+  readonly complete: boolean;
 };
 
 /** A host with more has other troubles. */
@@ -98,9 +100,11 @@ export function readProcesses(isGoverned: (process: Process) => boolean, sockets
   const governed: Inspected[] = [];
   const networks = new Set<string>();
   let hidden = false;
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).slice(0, MOST)) {
-    const pid = Number(entry);
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  let complete = pids.includes(1);
+  for (const pid of pids.slice(0, MOST)) {
     const text = look(() => readFileSync(`/proc/${pid}/status`, 'utf8'));
+    if (text === null && existsSync(`/proc/${pid}`)) complete = false;
     const process = text === null ? null : readStatus(pid, text);
     if (process === null) continue;
     const network = namespace(pid, 'net');
@@ -108,5 +112,5 @@ export function readProcesses(isGoverned: (process: Process) => boolean, sockets
     else networks.add(network);
     if (isGoverned(process)) governed.push(inspect(process, sockets));
   }
-  return { governed, networks: hidden && networks.size <= 1 ? null : networks.size };
+  return { governed, networks: hidden ? null : networks.size, complete };
 }

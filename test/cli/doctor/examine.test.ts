@@ -1,4 +1,5 @@
 /** Every finding: what causes it, how bad it is, and what it says. */
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { examine } from '../../../src/cli/doctor/examine.ts';
 import { SEVERITIES } from '../../../src/cli/doctor/finding.ts';
@@ -18,7 +19,7 @@ const conntrack = (changes: object): Partial<Survey> => ({ conntrack: known({ lo
 const kernel = (changes: object): Partial<Survey> => ({ kernel: known({ release: '6.18.0', missingModules: known([]), routeLocalnet: [], ipv6: 'on', userNamespaces: false, ...changes }) });
 const program = (path: string, mode = 0o104755, changes: Partial<Program> = {}): Program => ({ path, uid: 0, gid: 0, mode, copyOf: null, ...changes });
 const capable = (path: string, ...capabilities: string[]): Partial<Survey> => ({ capablePrograms: known([{ ...program(path, 0o100755), capabilities }]) });
-const processes = (...governed: Parameters<typeof process>[0][]): Partial<Survey> => ({ processes: { governed: governed.map(process), networks: 2 } });
+const processes = (...governed: Parameters<typeof process>[0][]): Partial<Survey> => ({ processes: { governed: governed.map(process), networks: 2, complete: true } });
 const member = (...groups: number[]): Partial<Survey> => ({ people: known({ persons: [{ name: 'shop', uid: 1001, gid: 1001, groups: [1001, ...groups] }], groupNames: new Map([[27, 'sudo'], [998, 'docker'], [4, 'adm'], [2000, 'ci']]) }) });
 const builder = (groups: number[], noNewPrivileges = false): Partial<Survey> => ({
   services: GROUP,
@@ -93,6 +94,7 @@ const ROWS: readonly Row[] = [
   ['a flush that nothing loads', { ...units({ 'nftables.service': {} }), daemon: noGuard }, 'flush-ruleset', 'ok'],
   ['a flush under the guard', units({ 'nftables.service': { enabled: true } }), 'flush-ruleset', 'info'],
   ['a flush without the guard', { ...units({ 'nftables.service': { enabled: true } }), daemon: noGuard }, 'flush-ruleset', 'warning'],
+  ['a flush, and a guard that nobody tells of', { ...units({ 'nftables.service': { enabled: true } }), daemon: { reach: 'not permitted', message: '' } }, 'flush-ruleset', 'info', /not checked/],
   ['a flush in a comment', { ...units({ 'nftables.service': { enabled: true } }), daemon: noGuard, nftablesConf: known('# flush ruleset\n') }, 'flush-ruleset', 'ok'],
   ['docker and firewalld', units({ 'docker.service': { active: true }, 'firewalld.service': { active: true } }), 'firewall-managers', 'info', /firewalld, docker/],
   ['a ufw unit that has nothing to do', units({ 'ufw.service': { active: true } }), 'firewall-managers', 'ok'],
@@ -106,8 +108,10 @@ const ROWS: readonly Row[] = [
   ['no nsswitch.conf', { nsswitch: known(null), nameSockets: [RESOLVED] }, 'nsswitch', 'ok'],
   ['nss-resolve where DNS is the system\'s', { nsswitch: known('hosts: resolve\n'), nameSockets: [RESOLVED], services: policy('', 'system') }, 'nsswitch', 'ok'],
   ['resolved, to be asked', processes({ sockets: [RESOLVED] }), 'resolver-sockets', 'warning', /systemd-resolved .* can be asked by: shop[^]*InaccessiblePaths=-\/run\/systemd\/resolve\/io\.systemd\.Resolve$/],
-  ['resolved, by a service that does not run', { processes: { governed: [], networks: 1 }, nameSockets: [RESOLVED] }, 'resolver-sockets', 'warning'],
+  ['resolved, by a service that does not run', { processes: { governed: [], networks: 1, complete: true }, nameSockets: [RESOLVED] }, 'resolver-sockets', 'warning'],
   ['resolved, out of reach of the unit', { nameSockets: [RESOLVED] }, 'resolver-sockets', 'ok'],
+  ['resolved, within reach or not', { ...processes({ sockets: null }), nameSockets: [RESOLVED] }, 'resolver-sockets', 'info', /not checked: only root/],
+  ['nobody to ask, whoever it is', processes({ sockets: null }), 'resolver-sockets', 'ok'],
   ['resolved over D-Bus', { ...processes({ sockets: ['/run/dbus/system_bus_socket'] }), nameSockets: [RESOLVED] }, 'resolver-sockets', 'warning', /through D-Bus/],
   ['D-Bus without resolved', processes({ sockets: ['/run/dbus/system_bus_socket'] }), 'resolver-sockets', 'ok'],
   ['nscd', processes({ sockets: ['/run/nscd/socket'] }), 'resolver-sockets', 'warning', /nscd/],
@@ -177,6 +181,8 @@ const ROWS: readonly Row[] = [
   ['another network', processes({ sameNetwork: false, interfaces: ['lo', 'eth0'] }), 'network-namespaces', 'warning', /shopd\[4711\] of shop: interfaces lo, eth0/],
   ['another network with nothing in it', processes({ sameNetwork: false, interfaces: ['lo'] }), 'network-namespaces', 'info'],
   ['a network that cannot be seen', processes({ sameNetwork: null }), 'network-namespaces', 'info', /not checked: only root/],
+  ['processes that are hidden', { processes: { governed: [], networks: null, complete: false } }, 'network-namespaces', 'info', /not checked: only root sees all processes/],
+  ['… capabilities and all', { processes: { governed: [], networks: null, complete: false } }, 'process-capabilities', 'info', /not checked: only root sees all processes/],
   ['docker', { engines: known([{ engine: 'docker', path: '/run/docker.sock', uid: 0, gid: 998, mode: 0o140660 }]) }, 'containers', 'info'],
   ['docker that the user commands', { engines: known([{ engine: 'docker', path: '/run/docker.sock', uid: 0, gid: 998, mode: 0o140660 }]), ...member(998) }, 'containers', 'critical', /shop may write to \/run\/docker\.sock/],
   ['user namespaces', kernel({ userNamespaces: true }), 'user-namespaces', 'info'],
@@ -213,6 +219,13 @@ test('an id is there once, whatever is found', (t) => {
     const ids = examine(healthy(changes)).map(({ id }) => id);
     t.is(new Set(ids).size, ids.length);
   }
+});
+
+test('the documentation has every id, and no other', (t) => {
+  const text = readFileSync(new URL('../../../docs/doctor.md', import.meta.url), 'utf8');
+  const documented = [...text.matchAll(/^\| (`[a-z0-9-]+`(?:, `[a-z0-9-]+`)*) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/[a-z0-9-]+/g)].map(([id]) => id));
+  const ids = examine(healthy()).map(({ id }) => id);
+  t.deepEqual(documented.filter((id) => !(SEVERITIES as readonly string[]).includes(id)).toSorted(), ids.toSorted());
 });
 
 test('what is wrong comes first, and says why and what to do', (t) => {

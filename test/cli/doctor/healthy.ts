@@ -76,7 +76,7 @@ export const healthy = (changes: Partial<Survey> = {}): Survey => ({
   ufwConf: known(null),
   nsswitch: known('passwd: files systemd\nhosts: files mymachines dns\n'),
   nameSockets: ['/run/dbus/system_bus_socket'],
-  processes: { governed: [process()], networks: 1 },
+  processes: { governed: [process()], networks: 1, complete: true },
   people: known({ persons: [{ name: 'shop', uid: 1001, gid: 1001, groups: [1001] }], groupNames: new Map([[1001, 'shop'], [27, 'sudo'], [998, 'docker'], [4, 'adm'], [2000, 'ci']]) }),
   setIdPrograms: [],
   capablePrograms: known([]),
