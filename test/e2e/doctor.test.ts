@@ -378,6 +378,29 @@ test.serial('a service that gains no privileges has no use for setuid programs',
   await sh('rm -r /run/tools');
 });
 
+test.serial('who is governed by group and in another one has a way out, which is found', async (t) => {
+  await world().policy('crew.yaml', 'service: crew\nmatch: { group: 23470 }\ndns: none\n');
+  await world().ctl(['reload']);
+  const member: Account = { uid: 23_471, gid: 23_470, groups: [23_472] };
+  const send = `use IO::Socket::INET; $s = IO::Socket::INET->new(Proto => 'udp', PeerAddr => '45.64.0.10', PeerPort => 9) or die; exit(defined($s->send('x')) ? 0 : 3)`;
+  await sh('mkdir -m 777 /run/crew');
+  const run = async (who: Account, script: string) => (await world().exec('/bin/sh', ['-c', script, 'sh', send], { who })).exitCode;
+  t.is(await run(member, 'exec /usr/bin/perl -e "$1"'), 3);
+  t.is(await run(member, 'cp /usr/bin/perl /run/crew/p && chgrp 23472 /run/crew/p && chmod 2755 /run/crew/p && exec /run/crew/p -e "$1"'), 0);
+  t.is(await run(member, 'exec /usr/bin/setpriv --no-new-privs /run/crew/p -e "$1"'), 3);
+  const check = async () => (await examine()).checks.find(({ id }) => id === 'group-policies');
+  t.is((await check())?.severity, 'ok');
+  for (const [how, severity] of [['', 'warning'], ['--no-new-privs', 'ok']] as const) {
+    const child = await started(world().spawn('/bin/sh', ['-c', `exec /usr/bin/setpriv --reuid=23471 --regid=23470 --groups=23472 ${how} ${SLEEP}`]));
+    const found = await check();
+    t.is(found?.severity, severity);
+    if (severity === 'warning') t.regex(found?.detail ?? '', /uid 23471 \(service crew\) is in other groups as well/);
+    await stop(child);
+  }
+  await world().policy('crew.yaml', null);
+  await world().ctl(['reload']);
+});
+
 test.serial('a table that accepts earlier lets nothing past, and is no finding', async (t) => {
   await world().nft('table inet early {\nchain out {\ntype filter hook output priority -10; policy accept;\nmeta skuid 23451 accept\n}\n}');
   await world().ctl(['reload']);
