@@ -211,6 +211,13 @@ command('unblock <service>', 'its policy counts again').action(async (service: s
   print(report, () => `${service} is no longer blocked`);
 });
 
+command('doctor', 'what could weaken the wall on this host, and what to do about it; exit 3 when anything')
+  .option('-v, --all', 'also what is fine')
+  .action(async ({ all = false }: { readonly all?: boolean }) => {
+    const { doctorCommand } = await import('./doctor.ts');
+    exitCode = await doctorCommand(global().socket, { json: global().json === true, all, path: process.env['PATH'] ?? '', paint, say });
+  });
+
 command('unload', 'remove the wall: nothing is confined until reload or the next start').action(async () => {
   const report = await post('/v1/unload');
   print(report, () => 'unloaded: nothing is confined any more');

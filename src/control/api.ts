@@ -218,6 +218,10 @@ export type ServicePlan = {
 };
 /** `notes`: what could not be told, in sentences. `unchanged`: services of the given files. */
 export type PlanReport = { readonly services: readonly ServicePlan[]; readonly unchanged: readonly string[]; readonly notes: readonly string[] };
+export type Severity = 'ok' | 'info' | 'warning' | 'critical';
+/** `detail`: what was found, one thing a line, and why it matters; empty where all is well. */
+export type DoctorCheck = { readonly id: string; readonly severity: Severity; readonly title: string; readonly detail: string; readonly remedy: string | null };
+export type DoctorReport = { readonly apiVersion: typeof API_VERSION; readonly checks: readonly DoctorCheck[] };
 export type ErrorReport = { readonly error: string; readonly problems?: readonly string[] };
 
 /** Exit codes of netwalld and netwallctl. */
