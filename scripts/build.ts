@@ -32,13 +32,13 @@ exec "$here/lib/node" ${flags} "$here/lib/${program}.mjs" "$@"
  */
 const ownModules: Plugin = {
   name: "Node's own modules",
-  setup({ onResolve, onLoad }) {
+  setup(builder) {
     const known = new Set(builtinModules);
-    onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path }) => {
+    builder.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path }) => {
       const name = path.replace(/^node:/, '');
       return known.has(name) ? { path: `node:${name}`, namespace: 'node' } : null;
     });
-    onLoad({ filter: /^/, namespace: 'node' }, ({ path }) => ({ contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});` }));
+    builder.onLoad({ filter: /^/, namespace: 'node' }, ({ path }) => ({ contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});` }));
   },
 };
 

@@ -9,11 +9,13 @@ import { parseDomainPattern } from '../resolve/domain-pattern.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
 import type { Events } from './events.ts';
-import { statusReport, type StatusSources } from './report.ts';
+import { detailedReport, statusReport, type StatusSources } from './report.ts';
+import { MOST_SERVICES, type Traffic } from './traffic.ts';
 
 export type RouteOptions = {
   readonly status: StatusSources;
   readonly events: Events;
+  readonly traffic: Traffic;
   readonly addressesOf: (domain: string) => readonly Address[];
   readonly uidOf: (name: string) => Promise<number | null>;
   /** Asks for a name now, whatever is known of it. */
@@ -31,14 +33,33 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, addressesOf, uidOf, resolve, block }: RouteOptions): Routes {
+function unreadable(error: unknown): null {
+  if (error instanceof HostError) return null;
+  throw error;
+}
+
+const noService = (name: string) => ({ status: 404, body: { error: `no service "${name}"` } });
+
+export function controlRoutes({ status, events, traffic, addressesOf, uidOf, resolve, block }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
-      '/v1/status': async () => {
-        const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
-        return ok(statusReport(status, counters));
+      '/v1/status': async (query) => {
+        const name = query.get('service');
+        const one = reconciler.services.find(({ entry }) => entry.service === name);
+        if (name !== null && one === undefined) return noService(name);
+        const silent = reconciler.state === 'starting' || reconciler.unloaded;
+        const counters = silent ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
+        if (one === undefined) return ok(statusReport(status, counters));
+        return ok(detailedReport(status, counters, one, silent ? null : await traffic.destinations(one.entry.service).catch(unreadable)));
+      },
+      '/v1/traffic': async (query) => {
+        const wanted = [...new Set(query.getAll('service'))].slice(0, MOST_SERVICES);
+        const unknown = wanted.find((name) => !reconciler.services.some(({ entry }) => entry.service === name));
+        if (unknown !== undefined) return noService(unknown);
+        const maxAge = Number(query.get('maxAge') ?? 0);
+        return ok(await traffic.report(wanted, Number.isFinite(maxAge) ? maxAge : 0));
       },
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),
@@ -84,7 +105,7 @@ export function controlRoutes({ status, events, addressesOf, uidOf, resolve, blo
       '/v1/try/cancel': async () => ((await trial.cancel('cancelled')) ? ok({ outcome: 'rolled back' }) : NO_TRIAL),
       '/v1/block': async (query) => {
         const service = query.get('service') ?? '';
-        if (!reconciler.services.some(({ entry }) => entry.service === service)) return { status: 404, body: { error: `no service "${service}"` } };
+        if (!reconciler.services.some(({ entry }) => entry.service === service)) return noService(service);
         await block(service, true);
         return ok({ service, generation: enforcer.generation });
       },

@@ -30,7 +30,7 @@ import type { GoodVersion } from '../policy/policy-set.ts';
 import { analyse } from '../dns/answer.ts';
 import { outcomeOf } from '../dns/look-up.ts';
 import { TYPE } from '../dns/types.ts';
-import { type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
+import { addressAges, type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
 import { savedSightings, Sightings } from '../resolve/sightings.ts';
 import { bootScript } from '../ruleset/boot.ts';
 import type { Table } from '../ruleset/skeleton.ts';
@@ -42,6 +42,7 @@ import { Enforcer } from './enforcer.ts';
 import { Guard } from './guard.ts';
 import { nameFindings } from './report.ts';
 import { Surroundings } from './surroundings.ts';
+import { Traffic } from './traffic.ts';
 import { Trial } from './trial.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
 
@@ -273,7 +274,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const surroundings = new Surroundings({ services: () => running.services, uidOf: (name) => accounts.find('user', name), nft, table, guard, drift, log });
   const routes = controlRoutes({
     events,
-    status: { reconciler: running, enforcer, guard, trial, drift, statusOf, dnsOf: (service) => filter.statisticsOf(service) },
+    status: { reconciler: running, enforcer, guard, trial, drift, statusOf, agesOf: (domain) => addressAges(resolver.entry(domain), performance.now()), dnsOf: (service) => filter.statisticsOf(service) },
+    traffic: new Traffic({ enforcer, services: () => running.services }),
     addressesOf: (domain) => resolver.entry(domain).current,
     uidOf: (name) => accounts.find('user', name),
     block: async (service, shut) => {

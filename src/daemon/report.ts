@@ -1,6 +1,6 @@
 /** What the daemon says of itself. Reads, never changes. */
 import { formatAddress } from '../net/address.ts';
-import { API_VERSION, type NameReport, type ServiceReport, type StatusReport, VERSION } from '../control/api.ts';
+import { API_VERSION, type DestinationReport, type NameReport, type ServiceReport, type StatusReport, VERSION } from '../control/api.ts';
 import { judgeName } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import type { Counter } from '../ruleset/element.ts';
@@ -13,7 +13,7 @@ import type { Trial } from './trial.ts';
 import type { Reconciler } from './reconciler.ts';
 
 /** What the resolver knows of a name. */
-export type NameStatus = Pick<NameReport, 'state' | 'expiresInSeconds' | 'error'>;
+export type NameStatus = Pick<NameReport, 'state' | 'expiresInSeconds' | 'lastSeenSecondsAgo' | 'error'>;
 export type NameStatusOf = (domain: string) => NameStatus;
 
 function nameReport(domain: string, confinement: Confinement, status: NameStatus): NameReport {
@@ -25,6 +25,8 @@ function nameReport(domain: string, confinement: Confinement, status: NameStatus
     addresses: admitted.map(formatAddress),
     guarded: guarded.map(({ address }) => formatAddress(address)),
     expiresInSeconds: status.expiresInSeconds,
+    lastSeenSecondsAgo: status.lastSeenSecondsAgo,
+    nextLookUpInSeconds: status.expiresInSeconds,
     error: status.error ?? (reasons.length === 0 ? null : `not admitted: ${reasons.join(', ')}`),
   };
 }
@@ -41,7 +43,7 @@ function stateOf({ entry, principals, blockedSince }: ServiceState, failure: str
 
 /** Names that a wildcard covers and that were seen; of many the latest. */
 const MOST_SEEN = 100;
-const SEEN: NameStatus = { state: 'resolved', expiresInSeconds: null, error: null };
+const SEEN: NameStatus = { state: 'resolved', expiresInSeconds: null, lastSeenSecondsAgo: null, error: null };
 
 /** The names a policy lists, then those that its wildcards covered of late. */
 export function nameReports({ entry, confinement }: ServiceState, statusOf: NameStatusOf): readonly NameReport[] {
@@ -61,7 +63,8 @@ function dnsReport({ confinement: { dns } }: ServiceState, statistics: DnsStatis
   return { mode: dns.mode, port: dns.port, ...counts, lastError, refusedNames: shown };
 }
 
-function sum(service: ServiceState, counters: ReadonlyMap<string, Counter>): ServiceReport['counters'] {
+/** What the gates of a service's principals have counted. */
+export function sum(service: ServiceState, counters: ReadonlyMap<string, Counter>): ServiceReport['counters'] {
   let [packets, bytes, deniedPackets] = [0, 0, 0];
   const { kind } = service.entry;
   for (const id of service.principals.ids) {
@@ -78,6 +81,7 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
   return {
     service: entry.service,
     mode: confinement.mode,
+    match: { kind: entry.kind, names: entry.subjects.map(({ id }) => id) },
     ...stateOf(service, failure),
     source: { file: entry.at.file, line: entry.at.line },
     uids: entry.kind === 'user' ? principals.ids : [],
@@ -95,10 +99,18 @@ export type StatusSources = {
   readonly trial: Trial;
   readonly drift: DriftLog;
   readonly statusOf: NameStatusOf;
+  readonly agesOf: (domain: string) => NonNullable<NameReport['ages']>;
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
-export function statusReport({ reconciler, enforcer, guard, trial, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+/** One service alone, with what is too much to say of all. `destinations`: null where the kernel does not say. */
+export function detailedReport(sources: StatusSources, counters: ReadonlyMap<string, Counter>, one: ServiceState, destinations: readonly DestinationReport[] | null): StatusReport {
+  const report = statusReport(sources, counters, [one]);
+  const services = report.services.map((service) => ({ ...service, names: service.names.map((name) => ({ ...name, ages: sources.agesOf(name.name) })), destinations }));
+  return { ...report, services };
+}
+
+export function statusReport({ reconciler, enforcer, guard, trial, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>, services = reconciler.services): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -108,7 +120,8 @@ export function statusReport({ reconciler, enforcer, guard, trial, drift, status
     generation,
     trial: trial.report,
     guard: guard.state,
-    services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
+    serviceCount: reconciler.services.length,
+    services: services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
   };
 }

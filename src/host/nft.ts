@@ -20,6 +20,8 @@ export type Nft = {
   /** The whole table, or one of its sets or maps, as `nft -n -j` lists it; null when it does not exist. */
   listTable(): Promise<unknown>;
   listSet(kind: 'set' | 'map', name: string): Promise<unknown>;
+  /** A set as JSON that is not parsed yet. */
+  listSetText(name: string): Promise<string | null>;
   /** Every table, without elements. */
   listRuleset(): Promise<unknown>;
   /** The long-lived child, while there is one. */
@@ -103,6 +105,7 @@ export function openNft({ nft, table, runtimeDir, own }: NftOptions): Nft {
     listSkeleton: () => listSkeleton(nft, table),
     listTable: () => list('nft list', ['-n', '-j', 'list', 'table', 'inet', table]),
     listSet: (kind, name) => list('nft list', ['-n', '-j', 'list', kind, 'inet', table, name]),
+    listSetText: (name) => run(nft, 'nft list', ['-n', '-j', 'list', 'set', 'inet', table, name]),
     listRuleset: () => list('nft list', ['-t', '-j', 'list', 'ruleset']),
     close: () => child.stop(),
   };

@@ -49,6 +49,7 @@ function fakeNft() {
       };
     },
     listSet: async () => ({ nftables: [] }),
+    listSetText: async () => null,
     listRuleset: async () => ({ nftables: [] }),
     close() {},
   };
