@@ -244,12 +244,9 @@ export class Enforcer {
   /** Packets and bytes of every principal's gate and refusals, by element id. Throws HostError. */
   async counters(): Promise<ReadonlyMap<string, Counter>> {
     const { nft } = this.#options;
-    const listings = await Promise.all([
-      nft.listSet('map', 'user_mode'),
-      nft.listSet('map', 'group_mode'),
-      nft.listSet('set', 'user_refused'),
-      nft.listSet('set', 'group_refused'),
-    ]);
+    // a listing is a process: none for kinds that nobody is of
+    const kinds = ['user', 'group'].filter((kind) => [...this.#held.keys()].some((principal) => principal.startsWith(kind)));
+    const listings = await Promise.all(kinds.flatMap((kind) => [nft.listSet('map', `${kind}_mode`), nft.listSet('set', `${kind}_refused`)]));
     const elements = listings.flatMap((listing) => (listing === null ? [] : readElements(listing)));
     return new Map(elements.flatMap((element) => (element.counter === null ? [] : [[elementId(element), element.counter] as const])));
   }
