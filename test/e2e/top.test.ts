@@ -156,6 +156,15 @@ for (const [signal, code] of [['SIGINT', 0], ['SIGTERM', 143], ['SIGHUP', 129]] 
     await ended;
   });
 }
+test.serial('top follows the size of the terminal at once', async (t) => {
+  const { child, seen, ended } = onTerminal(`sh -c '(sleep 2; stty -F /dev/tty cols 30) & exec ${ctlPath()} top --interval 30s'`);
+  await until('a screen', async () => seen().includes('q quit'), 15_000);
+  await until('a narrower one', async () => /netwallctl top {2}[^\r\n]*…/.test(seen()), 10_000);
+  child.stdin?.write('q');
+  await ended;
+  t.regex(seen(), /exit code 0/);
+});
+
 /** The namespaces of a world share the machine's process ids. */
 const pidIn = (seen: string): number => {
   const pid = Number(/pid (\d+)/.exec(seen)?.[1]);
@@ -233,4 +242,14 @@ test.serial('a reader that goes away is no error', async (t) => {
   const { stdout, stderr } = await world().exec('/bin/sh', ['-c', `${ctlPath()} events | head -n 1`]);
   t.not(stdout, '');
   t.is(stderr, '');
+});
+
+test.serial('the daemon goes while top looks on: the terminal is put back first, then it says so', async (t) => {
+  const { seen, ended } = onTerminal(`${ctlPath()} top`);
+  await until('a table', async () => seen().includes('webapp'), 15_000);
+  await world().daemon.stop();
+  await ended;
+  t.regex(seen(), /exit code 5/);
+  t.true(seen().indexOf('netwalld does not answer') > seen().lastIndexOf(LEAVE));
+  t.regex(seen(), / icanon/);
 });
