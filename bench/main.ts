@@ -7,6 +7,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createWorld, type World } from '../test/e2e/world.ts';
+import { cli } from './cli.ts';
 import { dns } from './dns.ts';
 import { drift } from './drift.ts';
 import { edit } from './edit.ts';
@@ -15,7 +16,7 @@ import { type Figure, tableOf } from './figures.ts';
 import { idle } from './idle.ts';
 import { start } from './start.ts';
 
-const benchmarks: Readonly<Record<string, (world: World) => Promise<readonly Figure[]>>> = { edit, start, idle, element, drift, dns };
+const benchmarks: Readonly<Record<string, (world: World) => Promise<readonly Figure[]>>> = { edit, start, idle, element, drift, dns, cli };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -1,8 +1,8 @@
 /** `netwallctl denied`: what was refused, and why. */
 import type { DeniedEntry, DeniedName, DeniedReport } from '../control/api.ts';
-import { type Paint, table } from './output.ts';
+import { type Look, type Paint, table } from './output.ts';
+import type { Clock } from './time.ts';
 
-const clock = (iso: string) => new Date(iso).toLocaleString('sv-SE');
 const host = (address: string) => (address.includes(':') ? `[${address}]` : address);
 
 /** `api.github.com 140.82.112.6:443/tcp`; inbound `from 10.0.0.9 to port 22/tcp`. */
@@ -25,7 +25,7 @@ const WHY: Readonly<Record<DeniedEntry['reason'], string>> = {
 const why = ({ reason, rule }: DeniedEntry) => (rule === null ? WHY[reason] : `${WHY[reason]} at ${rule.file}:${rule.line}`);
 const who = ({ service, uid, gid }: DeniedEntry) => service ?? (uid === null ? `gid ${gid ?? ''}` : `uid ${uid}`);
 
-const row = (entry: DeniedEntry): string[] => [
+const row = (entry: DeniedEntry, clock: Clock): string[] => [
   clock(entry.lastSeen),
   who(entry),
   place(entry),
@@ -34,15 +34,16 @@ const row = (entry: DeniedEntry): string[] => [
   entry.processes.map(({ name, pid }) => `${name}[${pid}]`).join(' ') || '–',
   why(entry),
 ];
-const nameRow = ({ service, name, type, count, firstSeen, lastSeen }: DeniedName): string[] => [clock(lastSeen), service, `${name} ${type}`, `${count}`, clock(firstSeen)];
+const nameRow = ({ service, name, type, count, firstSeen, lastSeen }: DeniedName, clock: Clock): string[] => [clock(lastSeen), service, `${name} ${type}`, `${count}`, clock(firstSeen)];
 
 const bold = (paint: Paint, ...titles: string[]) => titles.map((title) => paint('bold', title));
 
-export function deniedText({ denied, refusedNames, total }: DeniedReport, paint: Paint): string {
+export function deniedText({ denied, refusedNames, total }: DeniedReport, look: Look, clock: Clock): string {
+  const { paint } = look;
   const parts: string[] = [];
-  if (denied.length > 0) parts.push(table([bold(paint, 'LAST', 'SERVICE', 'DESTINATION', 'PACKETS', 'FIRST', 'PROCESS', 'WHY'), ...denied.map(row)]));
+  if (denied.length > 0) parts.push(table([bold(paint, 'LAST', 'SERVICE', 'DESTINATION', 'PACKETS', 'FIRST', 'PROCESS', 'WHY'), ...denied.map((entry) => row(entry, clock))], look, { drop: [4, 5], shrink: [2, 6], right: [3] }));
   if (total > denied.length) parts.push(`${total - denied.length} earlier ones are not shown`);
-  if (refusedNames.length > 0) parts.push(table([bold(paint, 'LAST', 'SERVICE', 'NAME THAT IS NOT LISTED', 'QUERIES', 'FIRST'), ...refusedNames.map(nameRow)]));
+  if (refusedNames.length > 0) parts.push(table([bold(paint, 'LAST', 'SERVICE', 'NAME THAT IS NOT LISTED', 'QUERIES', 'FIRST'), ...refusedNames.map((name) => nameRow(name, clock))], look, { drop: [4], shrink: [2], right: [3] }));
   return parts.join('\n\n') || 'nothing denied';
 }
 
@@ -64,7 +65,7 @@ export class DeniedFollower {
   }
 }
 
-export const deniedLines = ({ denied, refusedNames }: Pick<DeniedReport, 'denied' | 'refusedNames'>): string[] => [
+export const deniedLines = ({ denied, refusedNames }: Pick<DeniedReport, 'denied' | 'refusedNames'>, clock: Clock): string[] => [
   ...denied.map((entry) => [clock(entry.lastSeen), who(entry), place(entry), `${entry.packets} packets`, why(entry)].join('  ')),
   ...refusedNames.map(({ lastSeen, service, name, type, count }) => [clock(lastSeen), service, `${name} ${type}`, `${count} queries`, 'name not listed'].join('  ')),
 ];

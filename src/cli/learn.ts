@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, type LearningReport } from '../control/api.ts';
 import { ask, ControlError } from '../control/client.ts';
 
-export type LearnOptions = { readonly for: string; readonly wildcards?: boolean; readonly output?: string; readonly stop?: boolean };
+export type LearnOptions = { readonly for: string; readonly wildcards?: boolean; readonly write?: string; readonly stop?: boolean };
 type Output = { readonly json: boolean; readonly say: (text: string) => void; readonly complain: (text: string) => void };
 
 const LOOK_MILLISECONDS = 500;
@@ -24,12 +24,12 @@ export async function learnCommand(socket: string, service: string, options: Lea
   const stop = () => ask<LearningReport>(socket, 'POST', `/v1/learn/stop?${query.toString()}`);
   const finish = (report: LearningReport): number => {
     const policy = report.policy ?? '';
-    if (options.output !== undefined) {
-      save(options.output, policy);
-      complain(`${report.destinations} new destinations; written to ${options.output}: read it, then try it with netwallctl try ${options.output}`);
+    if (options.write !== undefined) {
+      save(options.write, policy);
+      complain(`${report.destinations} new destinations; written to ${options.write}: read it, then try it with netwallctl try ${options.write}`);
     }
     if (json) say(JSON.stringify(report));
-    else if (options.output === undefined) say(policy.trimEnd());
+    else if (options.write === undefined) say(policy.trimEnd());
     return EXIT.ok;
   };
   if (options.stop === true) return finish(await stop());

@@ -7,6 +7,11 @@ import { complain, outcome, program } from './program.ts';
 
 const CONTROL_EXITS = { 'not reachable': EXIT.notReachable, 'not permitted': EXIT.notPermitted, failed: EXIT.error, invalid: EXIT.usage, 'invalid policy': EXIT.invalidPolicy } as const;
 
+// `netwallctl events -f | head`: whoever read has had enough
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.ok);
+});
 try {
   if (process.argv.length <= 2) {
     program.outputHelp({ error: true });

@@ -1,33 +1,50 @@
 /** The commands of netwallctl. Importing this runs nothing: the manual pages and completion are made from it. */
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Argument, Command } from 'commander';
-import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, VERSION, type WhoReport } from '../control/api.ts';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { type DeniedReport, type DiffReport, type DriftReport, type EventReport, EXIT, type GrantsReport, type PermitReport, type ReloadReport, type ResolveReport, type StatusReport, type TrafficReport, VERSION, type WhoReport } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
 import type { AllowOptions } from './allow.ts';
-import { driftText, eventText } from './drift.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { LearnOptions } from './learn.ts';
-import { painter } from './output.ts';
+import { COLOUR_CHOICES, type ColourChoice, isUnicode, type Look, lookOf, type Paint, printable, shown, shownAll } from './output.ts';
+import type { Sort } from './rates.ts';
 import { statusText } from './status.ts';
+import { type Clock, clockOf, TIME_STYLES, type TimeStyle } from './time.ts';
 
-type Global = { readonly socket: string; readonly json?: boolean };
+type Global = { readonly socket: string; readonly json?: boolean; readonly output?: 'text' | 'wide' | 'json'; readonly color?: ColourChoice };
 
-const paint = painter(process.stdout.isTTY, process.env);
-const say = (text: string) => process.stdout.write(`${text}\n`);
-export const complain = (text: string) => process.stderr.write(`${text}\n`);
+/** As this terminal is now, and as was asked for. */
+const look = (): Look => {
+  const { color = 'auto', output } = global();
+  return lookOf(process.stdout, process.env, { color, wide: output === 'wide' });
+};
+const paint: Paint = (colour, text) => look().paint(colour, text);
+const say = (text: string) => process.stdout.write(`${global().json === true ? shown(text) : printable(text, isUnicode(process.env))}\n`);
+export const complain = (text: string) => process.stderr.write(`${printable(text, isUnicode(process.env))}\n`);
+
+const outputOption = () => new Option('-o, --output <format>', 'how much and in what form: wide leaves nothing out, json is for scripts').choices(['text', 'wide', 'json']);
+const colourOption = () => new Option('--color <when>', 'colours').choices(COLOUR_CHOICES);
 
 export const program = new Command('netwallctl')
   .description('Shows and steers the wall that netwalld keeps.')
   .version(VERSION)
   .option('--socket <path>', "the daemon's control socket", '/run/netwall/control.sock')
-  .option('--json', 'print JSON for scripts')
+  .option('--json', 'print JSON for scripts: -o json')
+  .addOption(outputOption())
+  .addOption(colourOption())
+  .configureHelp({ showGlobalOptions: true })
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text) });
 
-const global = () => program.opts<Global>();
-const get = <T>(path: string) => ask<T>(global().socket, 'GET', path);
-const post = <T>(path: string) => ask<T>(global().socket, 'POST', path);
+function global(): Global {
+  const options = program.opts<Global>();
+  return { ...options, json: options.json === true || options.output === 'json' };
+}
+/** What a terminal would obey is taken out of what people are to read; scripts get it as it is. */
+const readable = <T>(answer: T): T => (global().json === true ? answer : shownAll(answer));
+const get = async <T>(path: string) => readable(await ask<T>(global().socket, 'GET', path));
+const post = async <T>(path: string) => readable(await ask<T>(global().socket, 'POST', path));
 
 /** Prints an answer: as JSON where asked for, else as `text` says it. */
 function print(answer: unknown, text: () => string): void {
@@ -38,22 +55,46 @@ let exitCode: number = EXIT.ok;
 /** What the command that ran says of its outcome. */
 export const outcome = () => exitCode;
 
-/** `--json` may stand before or behind the command. */
+/** What holds for every command may stand before or behind it. */
 function command(usage: string, description: string): Command {
   return program
     .command(usage)
     .description(description)
-    .option('--json', 'print JSON for scripts')
-    .on('option:json', () => program.setOptionValue('json', true));
+    .addOption(new Option('--json').hideHelp())
+    .addOption(outputOption().hideHelp())
+    .addOption(colourOption().hideHelp())
+    .on('option:json', () => program.setOptionValue('json', true))
+    .on('option:output', (format: string) => program.setOptionValue('output', format))
+    .on('option:color', (when: string) => program.setOptionValue('color', when));
 }
 
-command('status [service]', 'the state at a glance; exit 3 when degraded or drift is open').action(async (service?: string) => {
-  const status = await get<StatusReport>('/v1/status');
-  if (service !== undefined && !status.services.some((known) => known.service === service)) throw new ControlError('failed', `no service "${service}"`);
-  const shown = service === undefined ? status : { ...status, services: status.services.filter((known) => known.service === service) };
-  print(shown, () => statusText(status, service ?? null, paint));
+type Timed = { readonly time?: TimeStyle; readonly utc?: boolean };
+
+/** For commands that show times. */
+const timed = (of: Command): Command =>
+  of.addOption(new Option('--time <style>', 'how long ago, or when by the clock (default: relative)').choices(TIME_STYLES)).option('--utc', 'when, in UTC: --time utc');
+const clock = ({ time, utc }: Timed): Clock => clockOf(time ?? (utc === true ? 'utc' : 'relative'), Date.now);
+
+timed(command('status [service]', 'the state at a glance; of one service in detail; exit 3 when degraded or drift is open')).action(async (service: string | undefined, options: Timed) => {
+  const status = await get<StatusReport>(service === undefined ? '/v1/status' : `/v1/status?${new URLSearchParams({ service }).toString()}`);
+  print(status, () => statusText(status, service ?? null, look(), clock(options)));
   if (status.state === 'degraded' || status.drift.open.length > 0) exitCode = EXIT.differences;
 });
+
+/** A number of times, at least once. */
+function times(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('write a whole number, 1 or more.');
+  return Number(text);
+}
+
+command('top [services...]', 'what goes on now, for each service and destination')
+  .option('--interval <duration>', 'how often: 200ms or more', '1s')
+  .option('-n, --count <times>', 'how many tables; without it until q or Ctrl-C', times)
+  .addOption(new Option('--sort <by>', 'what comes first').choices(['packets', 'bytes', 'denied', 'name']).default('packets'))
+  .action(async (services: string[], options: { readonly interval: string; readonly count?: number; readonly sort: Sort }) => {
+    const { topCommand } = await import('./top.ts');
+    await topCommand(services, options, { get: (path) => get<TrafficReport>(path), json: global().json === true, say, look });
+  });
 
 command('check [paths...]', 'validate policy files without a daemon (default: those installed); exit 4').action(async (paths: string[]) => {
   const { checkCommand } = await import('./check.ts');
@@ -66,27 +107,30 @@ command('diff', 'what differs between files and kernel; exit 3').action(async ()
   if (report.differences.length > 0) exitCode = EXIT.differences;
 });
 
-command('drift', 'what differed from the policies, and what still does; exit 3 when any is open')
+timed(command('drift', 'what differed from the policies, and what still does; exit 3 when any is open'))
   .option('-f, --follow', 'go on with what comes')
-  .action(async ({ follow: followed = false }: { readonly follow?: boolean }) => {
+  .action(async ({ follow: followed = false, ...options }: Timed & { readonly follow?: boolean }) => {
     const report = await get<DriftReport>('/v1/drift');
-    print(report, () => driftText(report, paint));
+    const { driftText } = await import('./drift.ts');
+    print(report, () => driftText(report, look(), clock(options)));
     if (report.open.length > 0) exitCode = EXIT.differences;
-    if (followed) await events(new URLSearchParams({ recent: '0', type: 'drift' }));
+    if (followed) await events(new URLSearchParams({ recent: '0', type: 'drift' }), clock(options));
   });
 
 /** Prints events as they come. */
-const events = (query: URLSearchParams) =>
-  follow(global().socket, `/v1/events?${query.toString()}`, (value) => {
+async function events(query: URLSearchParams, when: Clock): Promise<void> {
+  const { eventText } = await import('./drift.ts');
+  await follow(global().socket, `/v1/events?${query.toString()}`, (value) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
-    const event = value as EventReport;
-    print(event, () => eventText(event, paint));
+    const event = readable(value as EventReport);
+    print(event, () => eventText(event, look(), when));
   });
+}
 
-command('events', 'what happened of late')
+timed(command('events', 'what happened of late'))
   .option('-f, --follow', 'go on with what comes')
-  .action(async ({ follow: followed = false }: { readonly follow?: boolean }) => {
-    await events(new URLSearchParams(followed ? {} : { follow: '0' }));
+  .action(async ({ follow: followed = false, ...options }: Timed & { readonly follow?: boolean }) => {
+    await events(new URLSearchParams(followed ? {} : { follow: '0' }), clock(options));
   });
 
 command('reload', 're-read everything now; returns when it is enforced').action(async () => {
@@ -143,10 +187,10 @@ command('try [paths...]', 'apply policy files for a while; rolled back unless co
   });
 
 const DENIED_MILLISECONDS = 1000;
-command('denied [service]', "refused destinations from the kernel's own record, with the names DNS gave for them, and why")
+timed(command('denied [service]', "refused destinations from the kernel's own record, with the names DNS gave for them, and why"))
   .option('-f, --follow', 'go on with what comes')
   .option('--since <duration>', 'only what was refused within: 10m, 1h (the kernel remembers for an hour)')
-  .action(async (service: string | undefined, options: { readonly follow?: boolean; readonly since?: string }) => {
+  .action(async (service: string | undefined, options: Timed & { readonly follow?: boolean; readonly since?: string }) => {
     const { deniedLines, deniedText, DeniedFollower } = await import('./denied.ts');
     const { parseDuration } = await import('../config/duration.ts');
     const since = options.since === undefined ? null : parseDuration(options.since, { least: 1000, most: 24 * 3_600_000 });
@@ -156,7 +200,7 @@ command('denied [service]', "refused destinations from the kernel's own record, 
       return get<DeniedReport>(`/v1/denied?${query.toString()}`);
     };
     const report = await read();
-    print(report, () => deniedText(report, paint));
+    print(report, () => deniedText(report, look(), clock(options)));
     if (options.follow !== true) return;
     const follower = new DeniedFollower();
     follower.news(report);
@@ -164,14 +208,14 @@ command('denied [service]', "refused destinations from the kernel's own record, 
       await sleep(DENIED_MILLISECONDS);
       const news = follower.news(await read());
       if (global().json === true) for (const entry of [...news.denied, ...news.refusedNames]) say(JSON.stringify(entry));
-      else for (const line of deniedLines(news)) say(line);
+      else for (const line of deniedLines(shownAll(news), clock(options))) say(line);
     }
   });
 
 command('learn <service>', 'let a service do what it likes for a while, and print a policy from what it did')
   .option('--for <duration>', 'for how long: 10m, 1h, 1d', '10m')
   .option('--wildcards', 'three or more names below one become a wildcard')
-  .option('-o, --output <file>', 'write the policy there')
+  .option('--write <file>', 'write the policy there instead of printing it')
   .option('--stop', 'end it now, from elsewhere')
   .action(async (service: string, options: LearnOptions) => {
     const { learnCommand } = await import('./learn.ts');

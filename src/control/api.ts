@@ -1,6 +1,6 @@
 /** The JSON of the control socket, version 1. What is here stays; keys may be added. */
 import type { Drift } from '../daemon/drift.ts';
-import type { DnsMode, Mode } from '../policy/policy.ts';
+import type { DnsMode, Mode, PrincipalKind } from '../policy/policy.ts';
 
 export const API_VERSION = 'netwall/v1';
 export const VERSION = '0.1.0';
@@ -11,7 +11,27 @@ export type NameReport = {
   readonly addresses: readonly string[];
   readonly guarded: readonly string[];
   readonly expiresInSeconds: number | null;
+  /** Since an answer last gave any of its addresses; null: none has, or a wildcard covers it. */
+  readonly lastSeenSecondsAgo: number | null;
+  /** Until netwalld asks for it again; null: it is being asked for, or a wildcard covers it. */
+  readonly nextLookUpInSeconds: number | null;
   readonly error: string | null;
+  /** With `?service=`: since an answer last gave each address. Those it does not give any more count for `dns.hold`. */
+  readonly ages?: readonly { readonly address: string; readonly secondsAgo: number }[];
+};
+
+/** What a policy entry let through at a port, all its addresses together. */
+export type DestinationReport = {
+  readonly direction: 'out' | 'in';
+  /** A name, address, network or range, as the entry says it. */
+  readonly to: string;
+  readonly protocol: string;
+  /** Remote if outbound, local if inbound: `443`, `8000-8010`; null: every port, or a protocol without ports. */
+  readonly port: string | null;
+  /** How many elements of the kernel's sets this is. */
+  readonly elements: number;
+  readonly packets: number;
+  readonly bytes: number;
 };
 
 /** How a service's names are resolved; the counts are there with `dns: filtered`. */
@@ -86,6 +106,8 @@ export type GrantsReport = { readonly grants: readonly PermitReport[] };
 export type ServiceReport = {
   readonly service: string;
   readonly mode: Mode;
+  /** Whom the policy names. */
+  readonly match: { readonly kind: PrincipalKind; readonly names: readonly (string | number)[] };
   readonly state: 'active' | 'pending' | 'stale' | 'rejected';
   readonly source: { readonly file: string; readonly line: number };
   readonly message: string | null;
@@ -94,6 +116,8 @@ export type ServiceReport = {
   readonly names: readonly NameReport[];
   readonly dns: DnsReport;
   readonly counters: { readonly packets: number; readonly bytes: number; readonly deniedPackets: number };
+  /** With `?service=`; null: the kernel cannot be read. */
+  readonly destinations?: readonly DestinationReport[] | null;
 };
 
 export type StatusReport = {
@@ -112,8 +136,20 @@ export type StatusReport = {
   readonly policyDirs: readonly string[];
   /** Whether what the table does not judge is dropped, so that nothing gets out while somebody else removes the table. */
   readonly guard: { readonly state: 'held' | 'off' | 'failed'; readonly message: string | null };
+  /** With `?service=` that one alone. */
   readonly services: readonly ServiceReport[];
+  /** How many there are. */
+  readonly serviceCount: number;
   readonly drift: { readonly open: readonly Drift[]; readonly repaired: number; readonly last: Drift | null };
+};
+
+/** Counters as they stand. Who asks twice knows what was between. */
+export type TrafficReport = {
+  /** When the kernel was looked at, milliseconds by a clock that never jumps. */
+  readonly at: number;
+  readonly services: readonly ({ readonly service: string; readonly mode: Mode } & ServiceReport['counters'])[];
+  /** Of the services that `?service=` names. Many elements take long to read, and are read the less often: `at` says when they were. */
+  readonly destinations: readonly { readonly service: string; readonly at: number; readonly destinations: readonly DestinationReport[] }[];
 };
 
 export type ExplainReport = {

@@ -14,7 +14,8 @@ import type { Explainer } from './explainer.ts';
 import type { Events } from './events.ts';
 import type { Request } from './permits.ts';
 import { type Metrics, METRICS_TYPE } from './metrics.ts';
-import { statusReport, type StatusSources } from './report.ts';
+import { detailedReport, statusReport, type StatusSources } from './report.ts';
+import { MOST_SERVICES, type Traffic } from './traffic.ts';
 
 export type RouteOptions = {
   readonly status: StatusSources;
@@ -22,6 +23,7 @@ export type RouteOptions = {
   readonly denied: Denied;
   readonly explainer: Explainer;
   readonly metrics: Metrics;
+  readonly traffic: Traffic;
   readonly addressesOf: (domain: string) => readonly Address[];
   /** Asks for a name now, whatever is known of it. */
   readonly resolve: (name: string) => Promise<ResolveReport>;
@@ -45,15 +47,34 @@ function noCounters(error: unknown): ReadonlyMap<string, Counter> {
   throw error;
 }
 
-export function controlRoutes({ status, events, metrics, denied, explainer, addressesOf, resolve, block, grant, revoke }: RouteOptions): Routes {
+function unreadable(error: unknown): null {
+  if (error instanceof HostError) return null;
+  throw error;
+}
+
+const noService = (name: string) => ({ status: 404, body: { error: `no service "${name}"` } });
+
+export function controlRoutes({ status, events, metrics, denied, explainer, traffic, addressesOf, resolve, block, grant, revoke }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial, permits, learning } = status;
   const ok = (body: unknown) => ({ status: 200, body });
   return {
     get: {
       '/metrics': async () => ({ status: 200, body: await metrics.text(), type: METRICS_TYPE }),
-      '/v1/status': async () => {
-        const counters = reconciler.state === 'starting' || reconciler.unloaded ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
-        return ok(statusReport(status, counters));
+      '/v1/status': async (query) => {
+        const name = query.get('service');
+        const one = reconciler.services.find(({ entry }) => entry.service === name);
+        if (name !== null && one === undefined) return noService(name);
+        const silent = reconciler.state === 'starting' || reconciler.unloaded;
+        const counters = silent ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
+        if (one === undefined) return ok(statusReport(status, counters));
+        return ok(detailedReport(status, counters, one, silent ? null : await traffic.destinations(one.entry.service).catch(unreadable)));
+      },
+      '/v1/traffic': async (query) => {
+        const wanted = [...new Set(query.getAll('service'))].slice(0, MOST_SERVICES);
+        const unknown = wanted.find((name) => !reconciler.services.some(({ entry }) => entry.service === name));
+        if (unknown !== undefined) return noService(unknown);
+        const maxAge = Number(query.get('maxAge') ?? 0);
+        return ok(await traffic.report(wanted, Number.isFinite(maxAge) ? maxAge : 0));
       },
       '/v1/denied': async (query) => {
         const service = query.get('service');
@@ -148,7 +169,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, addr
       },
       '/v1/block': async (query) => {
         const service = query.get('service') ?? '';
-        if (!reconciler.services.some(({ entry }) => entry.service === service)) return { status: 404, body: { error: `no service "${service}"` } };
+        if (!reconciler.services.some(({ entry }) => entry.service === service)) return noService(service);
         await block(service, true);
         return ok({ service, generation: enforcer.generation });
       },

@@ -32,7 +32,7 @@ import type { GoodVersion } from '../policy/policy-set.ts';
 import { analyse } from '../dns/answer.ts';
 import { outcomeOf } from '../dns/look-up.ts';
 import { TYPE } from '../dns/types.ts';
-import { type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
+import { addressAges, type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
 import { savedSightings, Sightings } from '../resolve/sightings.ts';
 import { bootScript } from '../ruleset/boot.ts';
 import type { Table } from '../ruleset/skeleton.ts';
@@ -51,6 +51,7 @@ import { PassiveDns } from '../resolve/passive-dns.ts';
 import { Explainer } from './explainer.ts';
 import { Learning } from './learning.ts';
 import { Permits, savedPermits } from './permits.ts';
+import { Traffic } from './traffic.ts';
 import { Trial } from './trial.ts';
 import { addressTimeout, Reconciler } from './reconciler.ts';
 
@@ -306,13 +307,14 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     },
   });
   const denied = new Denied({ nft, services: () => running.services, passive, dnsOf: (service) => filter.statisticsOf(service) });
-  const status = { policyDirs: config.policyDirs, reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf: (service: string) => filter.statisticsOf(service) };
+  const status = { policyDirs: config.policyDirs, reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, agesOf: (domain: string) => addressAges(resolver.entry(domain), performance.now()), dnsOf: (service: string) => filter.statisticsOf(service) };
   const takeSnapshot = snapshots({ ...status, addressCount: (domain) => resolver.entry(domain).current.length, seenCount: (service) => sightings.seenBy(service).size });
   const routes = controlRoutes({
     denied,
     events,
     metrics,
     status,
+    traffic: new Traffic({ enforcer, services: () => running.services }),
     addressesOf: (domain) => resolver.entry(domain).current,
     explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, uidOf: (name) => accounts.find('user', name), nft }),
     block: async (service, shut) => {

@@ -9,7 +9,7 @@ import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalName } from '../ruleset/compile.ts';
 import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
 import { type Counter, type Element, elementId, type ObservedElement, withEnd } from '../ruleset/element.ts';
-import { ListingError, readElements } from '../ruleset/listing.ts';
+import { ListingError, readElements, readElementsOf } from '../ruleset/listing.ts';
 import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
 import type { Governed } from '../ruleset/guard.ts';
 import { Grants } from './grants.ts';
@@ -39,6 +39,7 @@ function principalOf({ set, key }: Element): string {
   return principalName(set.startsWith('group') ? 'group' : 'user', Number(key.split(' ', 1)[0]));
 }
 
+const isPermission = (set: string) => /_(egress|ingress)/.test(set);
 const isGate = ({ set }: Element) => set.endsWith('_mode') || set.endsWith('_refused');
 
 function groupByPrincipal(elements: readonly Element[]): Map<string, Held> {
@@ -258,6 +259,34 @@ export class Enforcer {
     const listings = await Promise.all(kinds.flatMap((kind) => [nft.listSet('map', `${kind}_mode`), nft.listSet('set', `${kind}_refused`)]));
     const elements = listings.flatMap((listing) => (listing === null ? [] : readElements(listing)));
     return new Map(elements.flatMap((element) => (element.counter === null ? [] : [[elementId(element), element.counter] as const])));
+  }
+
+  /**
+   * What principals may reach and who may reach them, with what each element has counted. Lists one after the other the sets they have
+   * elements in. Throws HostError.
+   */
+  async permissionsOf(principals: readonly string[]): Promise<readonly ObservedElement[]> {
+    const sets = new Map<string, Set<number>>();
+    for (const principal of principals) {
+      const holding = this.#held.get(principal);
+      if (holding === undefined) continue;
+      for (const { set } of this.#grants.withHeld(principal, holding).elements) {
+        if (!isPermission(set)) continue;
+        const ids = sets.get(set) ?? new Set();
+        sets.set(set, ids.add(Number(principal.split(' ')[1])));
+      }
+    }
+    const found: ObservedElement[] = [];
+    for (const [set, ids] of sets) {
+      const listing = (await this.#options.nft.listSetText(set)) ?? '';
+      try {
+        found.push(...readElementsOf(listing, ids));
+      } catch (error) {
+        if (!(error instanceof ListingError)) throw error;
+        throw new HostError('nft list', error.message, { cause: error });
+      }
+    }
+    return found;
   }
 
   /** What differs from desired by what is known; empty when all is as it should be. */

@@ -1,6 +1,6 @@
 /** What the daemon says of itself. Reads, never changes. */
 import { formatAddress } from '../net/address.ts';
-import { API_VERSION, type NameReport, type ServiceReport, type StatusReport, VERSION } from '../control/api.ts';
+import { API_VERSION, type DestinationReport, type NameReport, type ServiceReport, type StatusReport, VERSION } from '../control/api.ts';
 import { judgeName } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import type { Counter } from '../ruleset/element.ts';
@@ -16,7 +16,7 @@ import type { Trial } from './trial.ts';
 import type { Reconciler } from './reconciler.ts';
 
 /** What the resolver knows of a name. */
-export type NameStatus = Pick<NameReport, 'state' | 'expiresInSeconds' | 'error'>;
+export type NameStatus = Pick<NameReport, 'state' | 'expiresInSeconds' | 'lastSeenSecondsAgo' | 'error'>;
 export type NameStatusOf = (domain: string) => NameStatus;
 
 function nameReport(domain: string, confinement: Confinement, status: NameStatus): NameReport {
@@ -28,6 +28,8 @@ function nameReport(domain: string, confinement: Confinement, status: NameStatus
     addresses: admitted.map(formatAddress),
     guarded: guarded.map(({ address }) => formatAddress(address)),
     expiresInSeconds: status.expiresInSeconds,
+    lastSeenSecondsAgo: status.lastSeenSecondsAgo,
+    nextLookUpInSeconds: status.expiresInSeconds,
     error: status.error ?? (reasons.length === 0 ? null : `not admitted: ${reasons.join(', ')}`),
   };
 }
@@ -44,7 +46,7 @@ export function stateOf({ entry, principals, blockedSince }: ServiceState, failu
 
 /** Names that a wildcard covers and that were seen; of many the latest. */
 const MOST_SEEN = 100;
-const SEEN: NameStatus = { state: 'resolved', expiresInSeconds: null, error: null };
+const SEEN: NameStatus = { state: 'resolved', expiresInSeconds: null, lastSeenSecondsAgo: null, error: null };
 
 /** The names a policy lists, then those that its wildcards covered of late. */
 export function nameReports({ entry, confinement }: ServiceState, statusOf: NameStatusOf): readonly NameReport[] {
@@ -81,6 +83,7 @@ export function serviceReport(service: ServiceState, statusOf: NameStatusOf, cou
   return {
     service: entry.service,
     mode: confinement.mode,
+    match: { kind: entry.kind, names: entry.subjects.map(({ id }) => id) },
     ...stateOf(service, failure),
     source: { file: entry.at.file, line: entry.at.line },
     uids: entry.kind === 'user' ? principals.ids : [],
@@ -101,6 +104,7 @@ export type StatusSources = {
   readonly learning: Learning;
   readonly drift: DriftLog;
   readonly statusOf: NameStatusOf;
+  readonly agesOf: (domain: string) => NonNullable<NameReport['ages']>;
   readonly dnsOf: (service: string) => DnsStatistics | null;
 };
 
@@ -109,7 +113,14 @@ export function wholeState({ state, unloaded, turns }: Pick<Reconciler, 'state' 
   return unloaded || !turns ? 'degraded' : state;
 }
 
-export function statusReport({ policyDirs, reconciler, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>): StatusReport {
+/** One service alone, with what is too much to say of all. `destinations`: null where the kernel does not say. */
+export function detailedReport(sources: StatusSources, counters: ReadonlyMap<string, Counter>, one: ServiceState, destinations: readonly DestinationReport[] | null): StatusReport {
+  const report = statusReport(sources, counters, [one]);
+  const services = report.services.map((service) => ({ ...service, names: service.names.map((name) => ({ ...name, ages: sources.agesOf(name.name) })), destinations }));
+  return { ...report, services };
+}
+
+export function statusReport({ policyDirs, reconciler, enforcer, guard, trial, permits, learning, drift, statusOf, dnsOf }: StatusSources, counters: ReadonlyMap<string, Counter>, services = reconciler.services): StatusReport {
   const { generation, failed } = enforcer;
   return {
     apiVersion: API_VERSION,
@@ -122,7 +133,8 @@ export function statusReport({ policyDirs, reconciler, enforcer, guard, trial, p
     guard: guard.state,
     grants: permits.report,
     learning: learning.active,
-    services: reconciler.services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
+    serviceCount: reconciler.services.length,
+    services: services.map((service) => serviceReport(service, statusOf, counters, dnsOf(service.entry.service), failed.get(service.entry.service))),
     drift: { open: drift.open, repaired: drift.repaired, last: drift.history.at(-1) ?? null },
   };
 }

@@ -23,6 +23,8 @@ export type Nft = {
   listSet(kind: 'set' | 'map', name: string): Promise<unknown>;
   /** What one element has counted; null: there is no such element. Throws HostError. */
   countElement(set: string, key: string): Promise<Counter | null>;
+  /** A set as JSON that is not parsed yet. */
+  listSetText(name: string): Promise<string | null>;
   /** Every table, without elements. */
   listRuleset(): Promise<unknown>;
   /** The long-lived child, while there is one. */
@@ -122,6 +124,7 @@ export function openNft({ nft, table, runtimeDir, own, onApplied = () => {} }: N
       const [, packets, bytes] = /counter packets (\d+) bytes (\d+)/.exec(text ?? '') ?? [];
       return packets === undefined ? null : { packets: Number(packets), bytes: Number(bytes) };
     },
+    listSetText: (name) => run(nft, 'nft list', ['-n', '-j', 'list', 'set', 'inet', table, name]),
     listRuleset: () => list('nft list', ['-t', '-j', 'list', 'ruleset']),
     close: () => child.stop(),
   };

@@ -120,10 +120,25 @@ export type NameState = {
   readonly state: 'resolved' | 'stale' | 'failed' | 'pending';
   /** Until it is asked again. */
   readonly expiresInSeconds: number | null;
+  /** Since an answer last gave any of its addresses; null: none has. */
+  readonly lastSeenSecondsAgo: number | null;
   readonly error: string | null;
 };
 
+const secondsSince = (then: number, now: number) => Math.max(0, Math.round((now - then) / 1000));
+
+/** How long ago an answer gave each address, in seconds. */
+export function addressAges(entry: BookEntry, now: number): readonly { readonly address: string; readonly secondsAgo: number }[] {
+  return [...entry.addresses].map(([address, { lastSeen }]) => ({ address, secondsAgo: secondsSince(lastSeen, now) }));
+}
+
 export function nameState(entry: BookEntry, now: number): NameState {
+  let lastSeen: number | null = null;
+  for (const address of entry.addresses.values()) lastSeen = Math.max(lastSeen ?? address.lastSeen, address.lastSeen);
+  return { ...lookUpState(entry, now), lastSeenSecondsAgo: lastSeen === null ? null : secondsSince(lastSeen, now) };
+}
+
+function lookUpState(entry: BookEntry, now: number): Omit<NameState, 'lastSeenSecondsAgo'> {
   const { A, AAAA } = entry.lookUps;
   const due = dueOf(entry);
   const expiresInSeconds = due === null ? null : Math.max(0, Math.round((due - now) / 1000));

@@ -97,6 +97,38 @@ export function readElements(json: unknown): readonly ObservedElement[] {
   return elements;
 }
 
+/**
+ * Of the listing of one set, as text, only what concerns these ids: of 40,000 elements parsing all takes a tenth of a second, in which nobody
+ * would get an answer. Inside a string a quote is escaped, so what is looked for is nowhere but where an element begins.
+ */
+export function readElementsOf(text: string, ids: ReadonlySet<number>): readonly ObservedElement[] {
+  const name = /"set":\s*\{[^{}]*?"name":\s*"(\w+)"/.exec(text)?.[1];
+  if (name === undefined || ids.size === 0) return [];
+  const own = new RegExp(String.raw`\{\s*"elem":\s*\{\s*"val":\s*\{\s*"concat":\s*\[\s*(?:${[...ids].join('|')}),`, 'g');
+  return Array.from(text.matchAll(own), ({ index }) => observe(name, parsed(objectAt(text, index)), null));
+}
+
+/** The object that begins here, to its closing brace. */
+function objectAt(text: string, start: number): string {
+  let depth = 0;
+  // strings as a whole: their braces are none
+  for (const { 0: found, index } of text.slice(start, start + LONGEST_ELEMENT).matchAll(/"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (found === '{') depth += 1;
+    else if (found === '}') depth -= 1;
+    if (depth === 0) return text.slice(start, start + index + 1);
+  }
+  return fail('element', text.slice(start, start + LONGEST_ELEMENT));
+}
+const LONGEST_ELEMENT = 4096;
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return fail('element', text);
+  }
+}
+
 /** The policy part of a listing of the whole table. */
 export function readRuleset(json: unknown): ObservedRuleset {
   const policy = new Set(POLICY_SETS);

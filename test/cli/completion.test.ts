@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { commandLineOf, switchesOf } from '../../src/cli/command-line.ts';
+import { commandLineOf, switchesEverywhere, switchesOf } from '../../src/cli/command-line.ts';
 import { completionScript, type Shell, socketIn } from '../../src/cli/completion.ts';
 import { program } from '../../src/cli/program.ts';
 
@@ -87,7 +87,7 @@ for (const shell of ['bash', 'fish'] as const) {
   test.serial(`${shell}: options, of every command its own`, async (t) => {
     for (const verb of line.verbs) {
       const flags = (await offered(verb.name, '--')).map((flag) => flag.replace(/=$/, ''));
-      t.deepEqual(flags, [...switchesOf(verb, line).flatMap(({ flags }) => flags), '--socket', '--json', '--help'].filter((flag) => flag.startsWith('--')).sort(), verb.name);
+      t.deepEqual(flags, [...switchesOf(verb, line), ...switchesEverywhere(line)].flatMap(({ flags }) => flags).filter((flag) => flag.startsWith('--')).sort(), verb.name);
     }
     t.true((await offered('--')).includes('--version'));
     t.deepEqual(await offered('try', '--con'), ['--confirm']);

@@ -50,6 +50,7 @@ function fakeNft() {
     },
     listSet: async () => ({ nftables: [] }),
     countElement: async () => null,
+    listSetText: async () => null,
     listRuleset: async () => ({ nftables: [] }),
     close() {},
   };

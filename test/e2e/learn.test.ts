@@ -123,9 +123,9 @@ test.serial('what cannot be', async (t) => {
 
 test.serial('written to a file, and never over one', async (t) => {
   const file = '/run/learnt.yaml';
-  t.is((await world().ctl(['learn', 'billing', '--for', '1s', '-o', file])).exitCode, 0);
+  t.is((await world().ctl(['learn', 'billing', '--for', '1s', '--write', file])).exitCode, 0);
   t.regex(await world().host.read(file), /^# Learnt by netwalld/);
-  const again = await world().ctl(['learn', 'billing', '--for', '1s', '-o', file]);
+  const again = await world().ctl(['learn', 'billing', '--for', '1s', '--write', file]);
   t.is(again.exitCode, 1);
   t.regex(again.stderr, /exists/);
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { readElements, readRuleset } from '../../src/ruleset/listing.ts';
+import { readElements, readElementsOf, readRuleset } from '../../src/ruleset/listing.ts';
 import type { KernelMode } from '../../src/ruleset/skeleton.ts';
 
 /** As nft 1.0.6 answered `-n -j list table inet netwall`, without what is no set; `val` and what stands beside it differ. */
@@ -117,3 +117,30 @@ for (const [what, json] of UNREADABLE) {
     t.throws(() => readElements(json), { name: 'ListingError' });
   });
 }
+
+// as nft prints: braces, quotes and what looks like another element in comments, which anybody with the right to change the table writes
+const MIXED = listing(
+  set(
+    'user_egress4',
+    { elem: { val: concat(1001, '1.1.1.1', 6, 443), timeout: 60, expires: 59, comment: 'a "}]} {"elem": {"val": {"concat": [1001, ', counter: { packets: 7, bytes: 700 } } },
+    { elem: { val: concat(10_010, '1.1.1.2', 6, 443), counter: zero } },
+    concat(1001, '1.1.1.3', 6, 443),
+    { elem: { val: concat(1001, { prefix: { addr: '10.0.0.0', len: 8 } }, 17, { range: [1, 9] }), counter: { packets: 1, bytes: 1 } } },
+    { elem: { val: concat(1002, '1.1.1.4', 6, 443), counter: zero } },
+  ),
+);
+for (const [how, text] of [['as nft prints it', JSON.stringify(MIXED)], ['with spaces', JSON.stringify(MIXED, null, 1)]] as const) {
+  test(`of some ids alone, from the text: ${how}`, (t) => {
+    const keys = (...ids: number[]) => readElementsOf(text, new Set(ids)).map(({ key, counter }) => `${key}: ${counter?.packets}`);
+    t.deepEqual(keys(1001), ['1001 . 1.1.1.1 . tcp . 443: 7', '1001 . 10.0.0.0/8 . udp . 1-9: 1']);
+    t.deepEqual(keys(1002, 10_010), ['10010 . 1.1.1.2 . tcp . 443: 0', '1002 . 1.1.1.4 . tcp . 443: 0']);
+    t.deepEqual(keys(1), []);
+    t.deepEqual(keys(), []);
+  });
+}
+
+test('of some ids alone: no set, and one that is cut off', (t) => {
+  t.deepEqual(readElementsOf('', new Set([1001])), []);
+  const text = JSON.stringify(MIXED);
+  t.throws(() => readElementsOf(text.slice(0, text.indexOf('expires')), new Set([1001])), { name: 'ListingError' });
+});

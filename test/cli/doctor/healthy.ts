@@ -29,9 +29,11 @@ export const status = (changes: Partial<StatusReport> = {}): StatusReport => ({
   learning: [],
   policyDirs: ['/etc/netwall.d'],
   guard: { state: 'held', message: null },
+  serviceCount: 1,
   services: [
     {
       service: 'shop',
+      match: { kind: 'user', names: [1001] },
       mode: 'enforce',
       state: 'active',
       source: { file: '/etc/netwall.d/test.yaml', line: 1 },
