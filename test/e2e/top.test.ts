@@ -121,7 +121,7 @@ test.serial('top of nobody, and for no time at all', async (t) => {
 
 /** Runs a command on a pseudo-terminal; what is written to it are keys. */
 const onTerminal = (command: string, size = 'rows 24 cols 80'): { readonly child: ChildProcess; readonly seen: () => string; readonly ended: Promise<unknown> } => {
-  const child = world().spawn('/usr/bin/script', ['-qec', `stty ${size}; TERM=xterm LC_ALL=C.UTF-8 ${command}; echo "exit code $?"; stty -a`, '/dev/null']);
+  const child = world().spawn('/usr/bin/script', ['-qec', `stty ${size}; unset NO_COLOR CLICOLOR CLICOLOR_FORCE; TERM=xterm LC_ALL=C.UTF-8 ${command}; echo "exit code $?"; stty -a`, '/dev/null']);
   let seen = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (seen += text));
   return { child, seen: () => seen, ended: once(child, 'close') };
@@ -199,7 +199,7 @@ test.serial('colours: on a terminal, unless told otherwise, and never in a pipe 
   t.false(await coloured(`${ctlPath()} status --color never`));
   t.false((await world().ctl(['status'])).stdout.includes(ESCAPE));
   t.true((await world().ctl(['status', '--color', 'always'])).stdout.includes(ESCAPE));
-  t.true((await world().ctl(['status'], { env: { CLICOLOR_FORCE: '1' } })).stdout.includes(ESCAPE));
+  t.true((await world().ctl(['status'], { env: { NO_COLOR: '', CLICOLOR_FORCE: '1' } })).stdout.includes(ESCAPE));
 });
 
 test.serial('events -f tells at once, and how long ago', async (t) => {
