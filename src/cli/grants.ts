@@ -17,6 +17,6 @@ export function remainingText(seconds: number): string {
 
 export function grantsText(grants: readonly PermitReport[], paint: Paint): string {
   if (grants.length === 0) return 'no grants';
-  const rows = grants.map(({ id, service, to, ports, remainingSeconds, by, reason }) => [`${id}`, service, to, ports.join(', '), remainingText(remainingSeconds), by, reason]);
+  const rows = grants.map(({ id, service, to, ports, remainingSeconds, by, reason, fault }) => [`${id}`, service, to, ports.join(', '), remainingText(remainingSeconds), by, fault === null ? reason : `${reason} ${paint('yellow', `(without effect: ${fault})`)}`]);
   return table([['ID', 'SERVICE', 'TO', 'PORTS', 'LEFT', 'BY', 'REASON'].map((title) => paint('bold', title)), ...rows]);
 }

@@ -62,6 +62,8 @@ export type PermitReport = {
   readonly since: string;
   readonly until: string;
   readonly remainingSeconds: number;
+  /** Why it allows nothing, e.g. a wildcard where DNS is no longer filtered; null: it does. */
+  readonly fault: string | null;
 };
 /** Why something was refused: nothing lists it; a deny entry; the address guard dropped a name's address; the service is blocked; DNS is not allowed; or it would pass by now. */
 export type DeniedReason = 'default' | 'deny' | 'guard' | 'mode' | 'dns' | 'audit' | 'allowed by now' | 'policy gone';

@@ -1,6 +1,6 @@
 /** What can be asked of the daemon, and what it does about it. */
 import { formatProblem } from '../policy/problem.ts';
-import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, LearningReport, PermitReport, ReloadReport, ResolveReport } from '../control/api.ts';
+import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, LearningReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { who } from '../control/who.ts';
 import type { Address } from '../net/address.ts';
 import type { Routes } from '../control/server.ts';
@@ -12,7 +12,7 @@ import { deniesAll, temporaryRules } from '../policy/temporary.ts';
 import type { Denied } from './denied.ts';
 import type { Explainer } from './explainer.ts';
 import type { Events } from './events.ts';
-import type { Request } from './permits.ts';
+import type { Operator } from './operator.ts';
 import { type Metrics, METRICS_TYPE } from './metrics.ts';
 import { detailedReport, statusReport, type StatusSources } from './report.ts';
 import { MOST_SERVICES, type Traffic } from './traffic.ts';
@@ -27,12 +27,7 @@ export type RouteOptions = {
   readonly addressesOf: (domain: string) => readonly Address[];
   /** Asks for a name now, whatever is known of it. */
   readonly resolve: (name: string) => Promise<ResolveReport>;
-  /** Shuts a service, or lets it go; false: it was not shut. */
-  /** Gives a permission that can be read; resolves when it is in force. Throws HostError when it cannot be kept. */
-  readonly grant: (wanted: Request) => Promise<PermitReport>;
-  /** By number or service, or all. */
-  readonly revoke: (which: string) => Promise<readonly PermitReport[]>;
-  readonly block: (service: string, shut: boolean) => Promise<boolean>;
+  readonly operator: Pick<Operator, 'block' | 'grant' | 'revoke'>;
 };
 
 const MOST_REASON = 200;
@@ -54,9 +49,11 @@ function unreadable(error: unknown): null {
 
 const noService = (name: string) => ({ status: 404, body: { error: `no service "${name}"` } });
 
-export function controlRoutes({ status, events, metrics, denied, explainer, traffic, addressesOf, resolve, block, grant, revoke }: RouteOptions): Routes {
+export function controlRoutes({ status, events, metrics, denied, explainer, traffic, addressesOf, resolve, operator }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial, permits, learning } = status;
   const ok = (body: unknown) => ({ status: 200, body });
+  /** As it is installed, whatever is tried or learnt now. */
+  const policyOf = (name: string) => reconciler.policySet.services.find(({ service }) => service === name)?.linked?.policy ?? null;
   return {
     get: {
       '/metrics': async () => ({ status: 200, body: await metrics.text(), type: METRICS_TYPE }),
@@ -80,7 +77,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         const service = query.get('service');
         if (service !== null && !reconciler.services.some(({ entry }) => entry.service === service)) return { status: 404, body: { error: `no service "${service}"` } };
         const since = query.get('since') === null ? null : Number(query.get('since'));
-        const limit = Number(query.get('limit') ?? MOST_DENIED);
+        const limit = Math.min(Number(query.get('limit') ?? MOST_DENIED), 10 * MOST_DENIED);
         if (Number.isNaN(since) || !Number.isInteger(limit) || limit < 1) return { status: 400, body: { error: 'since is in milliseconds since 1970, limit a number' } };
         return ok(await denied.report({ service, since, limit }) satisfies DeniedReport);
       },
@@ -124,6 +121,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         return name.value.wildcard ? { status: 400, body: { error: 'a wildcard cannot be resolved' } } : ok(await resolve(name.value.name));
       },
       '/v1/try': async (query) => {
+        if (reconciler.unloaded) return { status: 409, body: { error: 'the wall is unloaded: netwallctl reload first' } };
         const timeout = parseDuration(query.get('timeout') ?? '60s', { least: 1000, most: 24 * 3_600_000 });
         if (!timeout.ok) return { status: 400, body: { error: timeout.fault } };
         const started = await trial.start(query.getAll('path'), timeout.value);
@@ -141,11 +139,11 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         if (service === undefined) return { status: 404, body: { error: `no service "${text('service')}"` } };
         if (service.entry.linked === null || service.confinement.mode === 'block') return { status: 409, body: { error: `service "${text('service')}" is blocked: nothing can be granted to it` } };
         const wanted = { to: text('to'), ports: query.getAll('port'), private: query.has('private') };
-        const found = temporaryRules(wanted, service.confinement.dns.mode, 'grant');
+        const found = temporaryRules(wanted, policyOf(service.entry.service)?.dns ?? service.confinement.dns.mode, 'grant');
         if (!found.ok) return { status: 400, body: { error: found.error } };
         const denied = service.confinement.deny.find((deny) => found.rules.some((rule) => deniesAll(deny, rule)));
         if (denied !== undefined) return { status: 409, body: { error: `${denied.text} is denied at ${denied.at.file}:${denied.at.line}, and deny always holds` } };
-        return ok(await grant({ ...wanted, service: service.entry.service, reason, by: text('by').slice(0, 64), milliseconds: milliseconds.value }));
+        return ok(await operator.grant({ ...wanted, service: service.entry.service, reason, by: text('by').slice(0, 64), milliseconds: milliseconds.value }));
       },
       '/v1/learn': async (query) => {
         const milliseconds = parseDuration(query.get('for') ?? '', { least: 1000, most: 24 * 3_600_000 });
@@ -155,7 +153,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         if (service === undefined) return { status: 404, body: { error: `no service "${query.get('service') ?? ''}": give it a policy first, "mode: audit" will do` } };
         if (linked === undefined || linked === null) return { status: 409, body: { error: 'its policy is not valid: netwallctl check' } };
         if (service.blockedSince !== null || linked.policy.mode === 'block') return { status: 409, body: { error: `service "${service.entry.service}" is blocked` } };
-        if (!(await learning.start(linked.policy, milliseconds.value, query.has('wildcards')))) return { status: 409, body: { error: 'it is watched already: netwallctl learn --stop ends that' } };
+        if (!(await learning.start(policyOf(service.entry.service) ?? linked.policy, milliseconds.value, query.has('wildcards')))) return { status: 409, body: { error: 'it is watched already: netwallctl learn --stop ends that' } };
         return ok(learning.report(service.entry.service));
       },
       '/v1/learn/stop': async (query) => {
@@ -164,21 +162,22 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
       },
       '/v1/revoke': async (query) => {
         const which = query.get('which') ?? '';
-        const ended = await revoke(which);
+        const ended = await operator.revoke(which);
         return ended.length > 0 ? ok({ grants: ended } satisfies GrantsReport) : { status: 404, body: { error: `no grant "${which}": netwallctl grants lists them` } };
       },
       '/v1/block': async (query) => {
         const service = query.get('service') ?? '';
         if (!reconciler.services.some(({ entry }) => entry.service === service)) return noService(service);
-        await block(service, true);
+        await operator.block(service, true);
         return ok({ service, generation: enforcer.generation });
       },
       '/v1/unblock': async (query) => {
         const service = query.get('service') ?? '';
-        return (await block(service, false)) ? ok({ service, generation: enforcer.generation }) : { status: 404, body: { error: `"${service}" is not blocked` } };
+        return (await operator.block(service, false)) ? ok({ service, generation: enforcer.generation }) : { status: 404, body: { error: `"${service}" is not blocked` } };
       },
       '/v1/unload': async () => {
         await trial.cancel('the wall was unloaded');
+        await learning.stopAll();
         await reconciler.unload();
         return ok({ generation: enforcer.generation });
       },

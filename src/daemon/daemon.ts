@@ -50,6 +50,7 @@ import { Denied } from './denied.ts';
 import { PassiveDns } from '../resolve/passive-dns.ts';
 import { Explainer } from './explainer.ts';
 import { Learning } from './learning.ts';
+import { Operator } from './operator.ts';
 import { Permits, savedPermits } from './permits.ts';
 import { Traffic } from './traffic.ts';
 import { Trial } from './trial.ts';
@@ -169,7 +170,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const permits = new Permits({
     now: () => performance.now(),
     wall: () => Date.now(),
-    onChange: () => void saveGrants().then(() => running.request('names')),
+    onChange: () => void operator.expired(),
     onExpired: (grant) => events.add('grant', { outcome: 'expired', grant }),
   });
   permits.load((await readState(state, 'grants', savedPermits, log)) ?? { next: 1, permits: [] });
@@ -212,7 +213,6 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       log.error({ err: error.message }, 'state is not saved');
     }
   };
-  const saveGrants = () => save('grants', permits.save());
   const savingBook = deferred(SAVE_MILLISECONDS, async () => {
     await save('generation', enforcer.generation);
     await save('accounts', accounts.save());
@@ -220,11 +220,13 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     await save('sightings', sightings.save(clockOffset()));
     await save('dns-ports', Object.fromEntries(listeners.known));
     await save('history', drift.history);
+    await operator.retry();
   });
   const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
     if (reconciler === null || reconciler.state !== 'enforcing') return;
-    if (trial.inForce || learning.inForce) return; // a boot ends both
-    const text = bootScript(table, reconciler.unloaded ? [] : reconciler.rulesets);
+    if (trial.inForce) return; // a boot ends it
+    const watched = new Set(reconciler.policySet.services.flatMap(({ service, linked }) => (linked?.policy.mode === 'audit' ? [service] : [])));
+    const text = bootScript(table, reconciler.unloaded ? [] : reconciler.rulesets, (service) => watched.has(service));
     try {
       await mkdir(dirname(config.bootFile), { recursive: true });
       await writeFileAtomically(config.bootFile, text);
@@ -277,6 +279,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       savingBook.soon();
       if (generation === -1 || enforcer.generation !== generation) boot.soon();
       generation = enforcer.generation;
+      if (running.state === 'enforcing' && !running.unloaded && !trial.inForce) void operator.retain(new Set(running.policySet.services.map(({ service }) => service)));
       if (ready || running.state !== 'enforcing') return;
       ready = true;
       setTimeout(collectGarbage, SETTLED_MILLISECONDS).unref();
@@ -301,10 +304,20 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const learning = new Learning({
     observe: async (service) => denied.observe(service),
     enforce: () => running.request('names'),
+    policyOf: (name) => running.policySet.services.find(({ service }) => service === name)?.linked?.policy ?? null,
     onChange: (what) => {
       log.warn(what, 'learning');
       events.add('learn', what);
     },
+  });
+  const operator = new Operator({
+    permits,
+    blocks,
+    write: (name, data) => state.write(name, data),
+    enforce: () => running.request('names'),
+    resolve: (name) => resolver.again(name),
+    events,
+    log,
   });
   const denied = new Denied({ nft, services: () => running.services, passive, dnsOf: (service) => filter.statisticsOf(service) });
   const status = { policyDirs: config.policyDirs, reconciler: running, enforcer, guard, trial, permits, learning, drift, statusOf, agesOf: (domain: string) => addressAges(resolver.entry(domain), performance.now()), dnsOf: (service: string) => filter.statisticsOf(service) };
@@ -317,42 +330,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     traffic: new Traffic({ enforcer, services: () => running.services }),
     addressesOf: (domain) => resolver.entry(domain).current,
     explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, uidOf: (name) => accounts.find('user', name), nft }),
-    block: async (service, shut) => {
-      if (shut === blocks.has(service)) return shut;
-      if (shut) blocks.set(service, new Date().toISOString());
-      else blocks.delete(service);
-      // kept before it is said to be so: it must hold after a restart
-      await state.write('blocks', Object.fromEntries(blocks));
-      await running.request('names');
-      events.add('block', { service, blocked: shut });
-      log.warn({ service }, shut ? 'blocked by an operator' : 'no longer blocked by an operator');
-      return true;
-    },
-    grant: async (wanted) => {
-      const before = permits.save();
-      const permit = permits.add(wanted);
-      try {
-        // kept before it is said to be so: it must hold after a restart
-        await state.write('grants', permits.save());
-      } catch (error) {
-        permits.load(before);
-        throw error;
-      }
-      await running.request('names');
-      // a name that nobody has asked for yet: the first connection is not to fail for want of its address
-      if (await resolver.again(wanted.to.toLowerCase())) await running.request('names');
-      events.add('grant', { outcome: 'granted', grant: permit });
-      log.warn({ ...permit }, 'granted by an operator');
-      return permit;
-    },
-    revoke: async (which) => {
-      const ended = permits.revoke(({ id, service }) => which === 'all' || which === service || which === `${id}`);
-      if (ended.length === 0) return ended;
-      await state.write('grants', permits.save());
-      await running.request('names');
-      for (const grant of ended) events.add('grant', { outcome: 'revoked', grant });
-      return ended;
-    },
+    operator,
     resolve: async (name) => {
       const services = running.services.filter(({ entry }) => entry.linked !== null && nameMatcher(entry.linked).allowing(name).length > 0).map(({ entry }) => entry.service);
       filter.forget();
@@ -400,6 +378,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     );
   }
 
+  permits.start();
   const started = running.request('start');
   return {
     started,

@@ -47,10 +47,10 @@ function nameIndex({ confinement }: ServiceState): ReadonlyMap<string, Names> {
   return index;
 }
 
-/** What the policies of now say of it. */
-function judge(services: readonly ServiceState[], { kind, id, address, protocol, port, direction }: DeniedFlow): Verdict {
+/** What the policy of now says of it; null: there is none any more. */
+function judge(state: ServiceState | null, { kind, id, address, protocol, port, direction }: DeniedFlow): Verdict {
   const number = protocolNumber(protocol);
-  return verdict(services.map(({ confinement }) => confinement), {
+  return verdict(state === null ? [] : [state.confinement], {
     uid: kind === 'user' ? id : null,
     gid: kind === 'group' ? id : null,
     remote: address,
@@ -105,11 +105,9 @@ export class Denied {
     return listings.flatMap((listing) => (listing === null ? [] : readElements(listing).flatMap((element) => readDenied(element) ?? [])));
   }
 
-  #firstSeen(key: string, packets: number, last: number): number {
+  #noteFirst({ key, counter: { packets } }: DeniedFlow, last: number): void {
     const known = this.#first.get(key);
-    const at = known !== undefined && known.packets <= packets ? known.at : last;
-    this.#first.set(key, { at, packets });
-    return at;
+    this.#first.set(key, { at: known !== undefined && known.packets <= packets ? known.at : last, packets });
   }
 
   /** What one service did that no entry of its policy allows. Throws HostError where the kernel does not answer. */
@@ -124,7 +122,7 @@ export class Denied {
       flows: flows.flatMap((flow) => {
         const { kind, id, direction, address, protocol, port, counter } = flow;
         if (kind !== state.entry.kind || !ids.has(id)) return [];
-        const { action, audited, rule } = judge([state], flow);
+        const { action, audited, rule } = judge(state, flow);
         // what is allowed by now needs no other entry
         if (action === 'accept' && !audited) return [];
         return [{ direction, address, protocol, port, packets: counter.packets, names: namesFor(service, address, index.get(formatAddress(address)), passive), denied: rule !== null }];
@@ -133,31 +131,43 @@ export class Denied {
     };
   }
 
-  /** Throws HostError where the kernel does not answer. */
+  /**
+   * Throws HostError where the kernel does not answer. A service may fill the record as it likes, so only what is shown is judged and named.
+   */
   async report({ service: wanted, since, limit }: DeniedQuery): Promise<DeniedReport> {
     const { services, passive, dnsOf } = this.#options;
     const flows = await this.#read();
-    const sockets = openSockets();
     const now = Date.now();
     const known = services();
-    const indexes = new Map<ServiceState, ReadonlyMap<string, Names>>();
+    const states = new Map(known.flatMap((state) => state.confinement.ids.map((id) => [`${state.confinement.kind} ${id}`, state] as const)));
+    const stateOf = ({ kind, id }: DeniedFlow) => states.get(`${kind} ${id}`) ?? null;
+    const lastOf = ({ secondsAgo }: DeniedFlow) => now - secondsAgo * 1000;
     const present = new Set<string>();
-    const found = flows.flatMap((flow): { readonly entry: Omit<DeniedEntry, 'processes'>; readonly flow: DeniedFlow; readonly last: number }[] => {
-      const { kind, id, address, protocol, port, direction, counter, secondsAgo } = flow;
-      const last = now - secondsAgo * 1000;
-      const key = `${kind} ${id} ${formatAddress(address)} ${protocol} ${port} ${direction}`;
-      present.add(key);
-      const first = this.#firstSeen(key, counter.packets, last);
-      const decided = judge(known, flow);
-      const state = known.find(({ confinement }) => confinement === decided.confinement) ?? null;
+    for (const flow of flows) {
+      present.add(flow.key);
+      this.#noteFirst(flow, lastOf(flow));
+    }
+    for (const key of this.#first.keys()) if (!present.has(key)) this.#first.delete(key);
+    const found = flows
+      .filter((flow) => (wanted === null || stateOf(flow)?.entry.service === wanted) && (since === null || lastOf(flow) >= since))
+      .toSorted((a, b) => b.secondsAgo - a.secondsAgo);
+    const shown = found.slice(-limit);
+    const sockets = shown.length === 0 ? [] : openSockets();
+    const indexes = new Map<ServiceState, ReadonlyMap<string, Names>>();
+    const held = shown.map((flow) => sockets.filter(holds(flow)).map(({ inode }) => inode));
+    const owners = socketOwners(new Set(held.flat()));
+    const denied = shown.map((flow, at): DeniedEntry => {
+      const { kind, id, address, protocol, port, direction, counter } = flow;
+      const state = stateOf(flow);
       const service = state?.entry.service ?? null;
-      if ((wanted !== null && service !== wanted) || (since !== null && last < since)) return [];
       let index = state === null ? undefined : indexes.get(state);
       if (index === undefined && state !== null) indexes.set(state, (index = nameIndex(state)));
       const names = index?.get(formatAddress(address));
-      const { rule } = decided;
+      const decided = judge(state, flow);
       const reason = reasonOf(decided, flow, names);
-      const entry = {
+      const { rule } = decided;
+      const processes = new Map((held[at] ?? []).flatMap((inode) => owners.get(inode) ?? []).map(({ pid, name }) => [pid, { pid, name }]));
+      return {
         service,
         uid: kind === 'user' ? id : null,
         gid: kind === 'group' ? id : null,
@@ -167,22 +177,12 @@ export class Denied {
         direction,
         ...counter,
         names: namesFor(service, address, names, passive),
-        firstSeen: new Date(first).toISOString(),
-        lastSeen: new Date(last).toISOString(),
+        firstSeen: new Date(this.#first.get(flow.key)?.at ?? lastOf(flow)).toISOString(),
+        lastSeen: new Date(lastOf(flow)).toISOString(),
         reason,
         rule: reason === 'deny' && rule !== null ? { file: rule.at.file, line: rule.at.line, column: rule.at.column } : null,
+        processes: [...processes.values()],
       };
-      return [{ entry, flow, last }];
-    });
-    for (const key of this.#first.keys()) if (!present.has(key)) this.#first.delete(key);
-    const shown = found
-      .toSorted((a, b) => a.last - b.last)
-      .slice(-limit)
-      .map(({ entry, flow }) => ({ entry, inodes: sockets.filter(holds(flow)).map(({ inode }) => inode) }));
-    const owners = socketOwners(new Set(shown.flatMap(({ inodes }) => inodes)));
-    const denied = shown.map(({ entry, inodes }) => {
-      const processes = new Map(inodes.flatMap((inode) => owners.get(inode) ?? []).map(({ pid, name }) => [pid, { pid, name }]));
-      return { ...entry, processes: [...processes.values()] };
     });
     const refusedNames = known.flatMap(({ entry: { service, linked } }) => {
       if (wanted !== null && service !== wanted) return [];

@@ -48,6 +48,8 @@ function stillAllowed(confinement: Confinement, drain: Element): boolean {
   return confinement.allow.some(
     (rule) =>
       rule.target.kind === 'domain' &&
+      // packets renew what drains, and what is only for a while must end
+      rule.term === undefined &&
       elementComment(rule.text) === drain.comment &&
       rule.ports.some((match) => {
         const ports = portsInClass(match, key.protocol);

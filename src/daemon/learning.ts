@@ -15,6 +15,8 @@ export type LearningOptions = {
   /** What the kernel and DNS recorded of a service. Throws HostError. */
   readonly observe: (service: string) => Promise<Observed>;
   readonly enforce: () => Promise<void>;
+  /** The policy as it is installed; null: there is none any more. */
+  readonly policyOf: (service: string) => Policy | null;
   readonly onChange: (what: Readonly<Record<string, unknown>>) => void;
   /** Wall clock, milliseconds. */
   readonly now?: () => number;
@@ -36,6 +38,8 @@ type Watch = {
   readonly flows: Map<string, LearntFlow & { counted: number; readonly start: number }>;
   queries: Observed['queries'];
   result: string | null;
+  /** Once it has been asked to end. */
+  ending: Promise<void> | null;
   timers: NodeJS.Timeout[];
 };
 
@@ -44,17 +48,13 @@ const keyOf = ({ direction, address, protocol, port }: LearntFlow) => `${directi
 export class Learning {
   readonly #options: LearningOptions;
   readonly #watches = new Map<string, Watch>();
+  readonly #starting = new Set<string>();
   readonly #open = new WeakMap<LinkedPolicy, LinkedPolicy>();
   readonly #now: () => number;
 
   constructor(options: LearningOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-  }
-
-  /** While any is watched, what boots stays what is installed. */
-  get inForce(): boolean {
-    return this.active.length > 0;
   }
 
   get active(): readonly { readonly service: string; readonly until: string }[] {
@@ -70,11 +70,12 @@ export class Learning {
 
   /** Services with what is let through while they are watched. Others are the same objects. */
   over(services: readonly ServiceEntry[]): readonly ServiceEntry[] {
-    if (!this.inForce) return services;
     const watched = new Set(this.active.map(({ service }) => service));
+    if (watched.size === 0) return services;
     return services.map((entry) => {
       const { linked } = entry;
-      if (linked === null || !watched.has(entry.service)) return entry;
+      // who is shut meanwhile stays shut
+      if (linked === null || linked.policy.mode === 'block' || !watched.has(entry.service)) return entry;
       let open = this.#open.get(linked);
       // names go through the daemon, so that it knows them
       if (open === undefined) this.#open.set(linked, (open = { ...linked, policy: { ...linked.policy, mode: 'audit', dns: 'filtered' } }));
@@ -85,11 +86,13 @@ export class Learning {
   /** False: it is watched already. Throws HostError. */
   async start(policy: Policy, milliseconds: number, wildcards: boolean): Promise<boolean> {
     const { service } = policy;
-    if (this.#watches.get(service)?.result === null) return false;
-    this.#forget(service);
-    const observed = await this.#options.observe(service);
+    if (this.#watches.get(service)?.result === null || this.#starting.has(service)) return false;
+    this.#starting.add(service);
+    const observed = await this.#options.observe(service).finally(() => this.#starting.delete(service));
+    const last = this.#watches.get(service);
+    if (last !== undefined) this.#forget(last);
     const since = this.#now();
-    const watch: Watch = { service, policy, since, until: since + milliseconds, wildcards, before: new Map(observed.flows.map((flow) => [keyOf(flow), flow.packets])), flows: new Map(), queries: [], result: null, timers: [] };
+    const watch: Watch = { service, policy, since, until: since + milliseconds, wildcards, before: new Map(observed.flows.map((flow) => [keyOf(flow), flow.packets])), flows: new Map(), queries: [], result: null, ending: null, timers: [] };
     this.#watches.set(service, watch);
     watch.timers = [setTimeout(() => void this.stop(service), milliseconds), setInterval(() => void this.#read(watch).catch(() => {}), READ_MILLISECONDS)];
     for (const timer of watch.timers) timer.unref();
@@ -118,33 +121,43 @@ export class Learning {
   async stop(service: string): Promise<LearningReport | null> {
     const watch = this.#watches.get(service);
     if (watch === undefined) return null;
-    if (watch.result === null) {
-      for (const timer of watch.timers) clearTimeout(timer);
-      watch.until = Math.min(watch.until, this.#now());
-      await this.#read(watch).catch(() => {});
-      watch.result = learntPolicy({
-        policy: watch.policy,
-        since: new Date(watch.since).toISOString(),
-        until: new Date(watch.until).toISOString(),
-        flows: [...watch.flows.values()],
-        queries: watch.queries,
-        wildcards: watch.wildcards,
-      });
-      watch.timers = [setTimeout(() => this.#forget(service), KEPT_MILLISECONDS).unref()];
-      await this.#options.enforce();
-      this.#options.onChange({ service, outcome: 'ended', destinations: watch.flows.size });
-    }
+    watch.ending ??= this.#end(watch);
+    await watch.ending;
     return this.report(service);
   }
 
-  #forget(service: string): void {
-    for (const timer of this.#watches.get(service)?.timers ?? []) clearTimeout(timer);
-    this.#watches.delete(service);
+  async #end(watch: Watch): Promise<void> {
+    const { service } = watch;
+    for (const timer of watch.timers) clearTimeout(timer);
+    watch.until = Math.min(watch.until, this.#now());
+    await this.#read(watch).catch(() => {});
+    watch.result = learntPolicy({
+      // as it is by now: it may have been edited meanwhile
+      policy: this.#options.policyOf(service) ?? watch.policy,
+      since: new Date(watch.since).toISOString(),
+      until: new Date(watch.until).toISOString(),
+      flows: [...watch.flows.values()],
+      queries: watch.queries,
+      wildcards: watch.wildcards,
+    });
+    watch.timers = [setTimeout(() => this.#forget(watch), KEPT_MILLISECONDS).unref()];
+    await this.#options.enforce();
+    this.#options.onChange({ service, outcome: 'ended', destinations: watch.flows.size });
   }
 
-  /** Ends every watch: the daemon stops. */
-  async close(): Promise<void> {
+  #forget(watch: Watch): void {
+    for (const timer of watch.timers) clearTimeout(timer);
+    if (this.#watches.get(watch.service) === watch) this.#watches.delete(watch.service);
+  }
+
+  /** Ends every watch; what was learnt can still be read. */
+  async stopAll(): Promise<void> {
     for (const { service } of this.active) await this.stop(service);
-    for (const service of this.#watches.keys()) this.#forget(service);
+  }
+
+  /** The daemon stops. */
+  async close(): Promise<void> {
+    await this.stopAll();
+    for (const watch of this.#watches.values()) this.#forget(watch);
   }
 }

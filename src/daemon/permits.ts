@@ -19,14 +19,18 @@ const permitSchema = z.object({
   by: z.string(),
   since: z.number(),
   until: z.number(),
+  /** Milliseconds there were left when this was written: no clock makes it more again. */
+  left: z.number(),
 });
 export const savedPermits = z.object({ next: z.int().positive(), permits: z.array(permitSchema) });
 type Saved = z.infer<typeof permitSchema>;
 
 /** What is asked for; `milliseconds`: for how long. */
-export type Request = Pick<Saved, 'service' | 'to' | 'ports' | 'private' | 'reason' | 'by'> & { readonly milliseconds: number };
+type Kept = Omit<Saved, 'left'>;
 
-type Permit = { readonly saved: Saved; /** By the monotonic clock. */ readonly until: number; readonly seconds: number };
+export type Request = Pick<Kept, 'service' | 'to' | 'ports' | 'private' | 'reason' | 'by'> & { readonly milliseconds: number };
+
+type Permit = { readonly saved: Kept; /** By the monotonic clock. */ readonly until: number; readonly seconds: number };
 
 export type PermitOptions = {
   /** Monotonic and wall clock, milliseconds. */
@@ -44,6 +48,9 @@ export class Permits {
   readonly #options: PermitOptions;
   #permits: readonly Permit[] = [];
   #next = 1;
+  #started = false;
+  /** By number: those that cannot be what they were given for. */
+  readonly #faults = new Map<number, string>();
   #timer: NodeJS.Timeout | null = null;
   /** The same objects while nothing changed: by them it is told what has to be compiled anew. */
   #linked = new WeakMap<LinkedPolicy, LinkedPolicy>();
@@ -52,19 +59,25 @@ export class Permits {
     this.#options = options;
   }
 
-  /** What an earlier run knew. A clock that was set back makes nothing last longer than it was meant to. */
+  /** What an earlier run knew; nothing is told before `start`. A clock that was set back makes nothing last longer. */
   load({ next, permits }: z.infer<typeof savedPermits>): void {
     const [now, wall] = [this.#options.now(), this.#options.wall()];
     this.#next = next;
-    this.#permits = permits.flatMap((saved) => {
-      const left = Math.min(saved.until - wall, saved.until - saved.since);
+    this.#permits = permits.flatMap(({ left: then, ...saved }) => {
+      const left = Math.min(saved.until - wall, then);
       return left <= 0 ? [] : [{ saved, until: now + left, seconds: Math.ceil((saved.until - saved.since) / 1000) }];
     });
+  }
+
+  /** From now on it is told what runs out. */
+  start(): void {
+    this.#started = true;
     this.#arm();
   }
 
   save(): z.infer<typeof savedPermits> {
-    return { next: this.#next, permits: this.#permits.map(({ saved }) => saved) };
+    const now = this.#options.now();
+    return { next: this.#next, permits: this.#permits.map(({ saved, until }) => ({ ...saved, left: Math.max(0, until - now) })) };
   }
 
   get report(): readonly PermitReport[] {
@@ -73,7 +86,7 @@ export class Permits {
 
   #reportOf({ saved: { id, service, to, ports, private: special, reason, by, since, until }, until: end }: Permit): PermitReport {
     const remainingSeconds = Math.max(0, Math.ceil((end - this.#options.now()) / 1000));
-    return { id, service, to, ports, private: special, reason, by, since: new Date(since).toISOString(), until: new Date(until).toISOString(), remainingSeconds };
+    return { id, service, to, ports, private: special, reason, by, since: new Date(since).toISOString(), until: new Date(until).toISOString(), remainingSeconds, fault: this.#faults.get(id) ?? null };
   }
 
   /** Checks nothing: `rulesOf` has said that it can be read. */
@@ -85,7 +98,7 @@ export class Permits {
   }
 
   /** Ends some before their time; returns those that were there. */
-  revoke(wanted: (permit: Saved) => boolean): readonly PermitReport[] {
+  revoke(wanted: (permit: Kept) => boolean): readonly PermitReport[] {
     const ended = this.#permits.filter(({ saved }) => wanted(saved)).map((permit) => this.#reportOf(permit));
     if (ended.length > 0) this.#change(this.#permits.filter(({ saved }) => !wanted(saved)));
     return ended;
@@ -100,7 +113,7 @@ export class Permits {
   #arm(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#permits.length === 0) return;
+    if (this.#permits.length === 0 || !this.#started) return;
     const next = Math.min(...this.#permits.map(({ until }) => until)) - this.#options.now();
     this.#timer = setTimeout(() => this.#expire(), Math.min(Math.max(0, next), LONGEST_TIMER)).unref();
   }
@@ -114,6 +127,18 @@ export class Permits {
     this.#options.onChange();
   }
 
+  /** Ends what was granted to services that are gone: another one of that name is not meant. Returns what ended. */
+  retain(services: ReadonlySet<string>): readonly PermitReport[] {
+    return this.#permits.every(({ saved }) => services.has(saved.service)) ? [] : this.revoke(({ service }) => !services.has(service));
+  }
+
+  /** How many are in force, by service. */
+  get counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { saved } of this.#permits) counts.set(saved.service, (counts.get(saved.service) ?? 0) + 1);
+    return counts;
+  }
+
   #rules(service: string, linked: LinkedPolicy): readonly Rule[] {
     const now = this.#options.now();
     return this.#permits
@@ -121,6 +146,8 @@ export class Permits {
       .toSorted((a, b) => b.until - a.until) // where two overlap, the longer one has the ground
       .flatMap(({ saved, until, seconds }) => {
         const found = temporaryRules(saved, linked.policy.dns, `grant ${saved.id}`);
+        if (found.ok) this.#faults.delete(saved.id);
+        else this.#faults.set(saved.id, found.error);
         return found.ok ? found.rules.map((rule) => ({ ...rule, text: `grant ${saved.id}: ${rule.text}`, term: { seconds, until } })) : [];
       });
   }

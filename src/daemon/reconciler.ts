@@ -171,9 +171,10 @@ export class Reconciler {
     this.#schedule(QUIET_MILLISECONDS[cause]);
   }
 
-  /** Runs as soon as can be; resolves when a run that began after the call has ended. */
+  /** Runs as soon as can be; resolves when a run that began after the call has ended, or at once when there will be none: a wall that was taken down stays down until `reload`. */
   request(cause: Cause): Promise<void> {
-    this.#unloaded = false;
+    if (cause === 'reload') this.#unloaded = false;
+    if (this.#closed || this.#unloaded) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiters.push(resolve);
       this.trigger(cause);
@@ -502,6 +503,7 @@ export class Reconciler {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     await this.#alone(() => this.#options.enforcer.unload());
+    this.#dismiss();
     this.#doubt = true;
     this.#services = [];
     this.#options.dns.serve([]);
@@ -517,6 +519,13 @@ export class Reconciler {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.settled();
+    this.#dismiss();
+  }
+
+  /** Whoever waits for a run that will not be waits no longer. */
+  #dismiss(): void {
+    for (const resolve of this.#waiters) resolve();
+    this.#waiters = [];
   }
 }
 

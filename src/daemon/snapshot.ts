@@ -49,6 +49,7 @@ export function snapshots(sources: SnapshotSources): () => Promise<Snapshot> {
   return async () => {
     const counters = reconciler.state === 'starting' || reconciler.unloaded ? null : await readCounters();
     const { failed } = enforcer;
+    const grants = permits.counts;
     const { services } = reconciler;
     const names = new Set(services.flatMap(({ entry }) => (entry.linked === null ? [] : namesOf(entry.linked))));
     return {
@@ -61,7 +62,7 @@ export function snapshots(sources: SnapshotSources): () => Promise<Snapshot> {
       countersRead: counters !== null,
       services: services.map((service) => ({
         service: service.entry.service,
-        grants: permits.report.filter(({ service: granted }) => granted === service.entry.service).length,
+        grants: grants.get(service.entry.service) ?? 0,
         learning: learning.active.some(({ service: watched }) => watched === service.entry.service),
         kind: service.entry.kind,
         state: stateOf(service, failed.get(service.entry.service)).state,

@@ -16,7 +16,7 @@ export type TrialOptions = {
   readonly installed: () => readonly PolicyFile[];
   /** Highest precedence first; what is confirmed is installed in the first. */
   readonly directories: readonly string[];
-  /** Called before anything is tried: what boots is to be what is installed. */
+  /** Called before anything is tried and after it: what boots is to be what is installed. */
   readonly settle: () => Promise<void>;
   /** Enforces what `over` gives by now; resolves to whether it could. */
   readonly enforce: () => Promise<boolean>;
@@ -92,6 +92,7 @@ export class Trial {
     this.#ending += 1;
     await this.#options.enforce();
     this.#ending -= 1;
+    await this.#options.settle();
     this.#options.events.add('trial', { outcome, reason });
   }
 

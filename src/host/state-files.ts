@@ -68,10 +68,14 @@ export async function openStateFiles(directory: string): Promise<StateFiles> {
   } catch (error) {
     throw new HostError('state directory', `${directory}: ${messageOf(error)}`, { cause: error });
   }
+  /** By name: writes wait for each other, as they share a temporary file. */
+  const writing = new Map<string, Promise<void>>();
   return {
     async read(name, schema) {
       const path = join(directory, `${name}.json`);
       try {
+        const { uid, mode } = await stat(path);
+        if ((uid !== 0 && uid !== (process.geteuid?.() ?? uid)) || (mode & 0o022) !== 0) throw new Error('belongs to another user or is writable by others');
         const { checksum: expected, data } = envelope.parse(JSON.parse(await readFile(path, 'utf8')));
         if (checksum(data) !== expected) throw new Error('checksum does not match');
         return { data: schema.parse(data), fault: null };
@@ -82,8 +86,11 @@ export async function openStateFiles(directory: string): Promise<StateFiles> {
       }
     },
     async write(name, data) {
+      const text = JSON.stringify({ version: VERSION, checksum: checksum(data), data });
+      const written = (writing.get(name) ?? Promise.resolve()).then(() => writeFileAtomically(join(directory, `${name}.json`), text));
+      writing.set(name, written.catch(() => {}));
       try {
-        await writeFileAtomically(join(directory, `${name}.json`), JSON.stringify({ version: VERSION, checksum: checksum(data), data }));
+        await written;
       } catch (error) {
         throw new HostError('write state', `${name}: ${messageOf(error)}`, { cause: error });
       }

@@ -52,6 +52,7 @@ const INGRESS: SetNames = { exact: 'ingress', net: 'ingress', proto: 'ingress_pr
 /** An element before it is given its principal: `tail` is its key without the id. */
 type Permission = { readonly set: string; readonly tail: string; readonly timeout: number | null; readonly until?: number; readonly comment: string };
 
+const lasts = ({ term }: Rule) => term === undefined;
 const FAMILIES: readonly Family[] = [4, 6];
 const single = ({ first, last }: Interval): boolean => first === last;
 const point = (address: Address): Interval => ({ first: address.value, last: address.value });
@@ -146,7 +147,9 @@ const describe = ({ at, text, term }: Rule) => elementComment(term === undefined
 const describeName = ({ text }: Rule) => elementComment(text);
 
 type Grounds = {
+  /** Of what lasts. */
   readonly networks: Planes;
+  readonly denied: Planes;
   /** Ports at an address that a network permits, or that are denied there: no address of a domain is painted over them. */
   readonly taken: (wanted: ProtocolClass, at: bigint) => readonly PortInterval[];
 };
@@ -160,10 +163,11 @@ function groundsOf(confinement: Confinement, family: Family): Grounds {
   const before = known.get(family);
   if (before !== undefined) return before;
   const denied = planes((wanted) => deniedRectangles(confinement, family, wanted));
-  const networks = planes((wanted) => paint(networkLayers([...confinement.allow, ...confinement.implicit], family, wanted), denied[wanted]));
+  const networks = planes((wanted) => paint(networkLayers([...confinement.allow.filter(lasts), ...confinement.implicit], family, wanted), denied[wanted]));
   let index: Readonly<Record<string, (at: bigint) => readonly PortInterval[]>> | null = null;
   const found: Grounds = {
     networks,
+    denied,
     taken(wanted, at) {
       index ??= Object.fromEntries(PROTOCOL_CLASSES.map((one) => [one, portIndex([...networks[one], ...denied[one]])]));
       return index[wanted]?.(at) ?? [];
@@ -191,10 +195,22 @@ function dnsPermissions({ dns }: Confinement, family: Family, found: readonly Pe
     .filter(({ tail }) => !found.some((other) => other.set === set && other.tail === tail));
 }
 
+/** Networks that are only granted for a while: last, so that what lasts keeps its ground when they end. */
+function temporaryPermissions(confinement: Confinement, family: Family, addresses: readonly Domains[]): Permission[] {
+  const rules = confinement.allow.filter(({ target, term }) => term !== undefined && target.kind === 'network');
+  if (rules.length === 0) return [];
+  const { networks, denied, taken } = groundsOf(confinement, family);
+  const names = addresses.map((domains) => paintAddress(domains, taken));
+  const painted = planes((wanted) => paint(networkLayers(rules, family, wanted), [...denied[wanted], ...networks[wanted], ...names.flatMap((planesOf) => planesOf[wanted])]));
+  return permissions(painted, family, EGRESS, describe, null);
+}
+
 function egressPermissions(confinement: Confinement, family: Family, options: CompileOptions): Permission[] {
+  const addresses = domainAddresses(confinement, family);
   const found = [
     ...permissions(groundsOf(confinement, family).networks, family, EGRESS, describe, null),
-    ...addressPermissions(confinement, domainAddresses(confinement, family), options),
+    ...addressPermissions(confinement, addresses, options),
+    ...temporaryPermissions(confinement, family, addresses),
   ];
   return [...found, ...dnsPermissions(confinement, family, found)];
 }

@@ -5,6 +5,8 @@ import type { Counter, ObservedElement } from './element.ts';
 import { DENIED_SECONDS } from './skeleton.ts';
 
 export type DeniedFlow = {
+  /** Unique: set and key in the kernel. */
+  readonly key: string;
   readonly kind: PrincipalKind;
   readonly id: number;
   /** The peer. */
@@ -28,6 +30,7 @@ export function readDenied({ set, key, counter, expires }: ObservedElement): Den
   const address = parseAddress(text);
   if (!address.ok) return null;
   return {
+    key: `${set} ${key}`,
     kind: set.startsWith('group') ? 'group' : 'user',
     id: Number(id),
     address: address.value,

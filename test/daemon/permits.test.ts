@@ -25,7 +25,9 @@ function setUp() {
   const clock = { now: 1000, wall: 1_800_000_000_000 };
   const told: string[] = [];
   const make = () => new Permits({ now: () => clock.now, wall: () => clock.wall, onChange: () => told.push('change'), onExpired: ({ id }: PermitReport) => told.push(`expired ${id}`) });
-  return { clock, told, make, permits: make() };
+  const permits = make();
+  permits.start();
+  return { clock, told, make, permits };
 }
 const wanted = { service: 'webapp', to: '45.64.8.1', ports: ['443'], private: false, reason: 'test', by: 'ann', milliseconds: HOUR };
 
@@ -121,7 +123,7 @@ const REOPENED: readonly [what: string, later: number, remaining: number | null]
   ['at once', 0, 3600],
   ['half an hour later', HOUR / 2, 1800],
   ['too late', HOUR, null],
-  ['with a clock that was set back: no longer than it was meant to', -24 * HOUR, 3600],
+  ['with a clock that was set back: no longer than was left', -24 * HOUR, 3600],
 ];
 for (const [what, later, remaining] of REOPENED) {
   test(`read again ${what}`, (t) => {
@@ -138,6 +140,60 @@ for (const [what, later, remaining] of REOPENED) {
     again.close();
   });
 }
+
+test('what was left is not made more by a clock that is set back', (t) => {
+  const { permits, clock, make } = setUp();
+  permits.add(wanted);
+  clock.now += HOUR - 100_000;
+  const saved = permits.save();
+  clock.wall -= 24 * HOUR;
+  const again = make();
+  again.load(saved);
+  t.deepEqual(again.report.map(({ remainingSeconds }) => remainingSeconds), [100]);
+  permits.close();
+});
+
+test('nothing runs out, and nothing is told, before the start', async (t) => {
+  const { permits, told, make } = setUp();
+  permits.add({ ...wanted, milliseconds: 1 });
+  const again = make();
+  again.load(permits.save());
+  permits.close();
+  await sleep(30);
+  t.deepEqual(told, []);
+});
+
+test('a service that is gone takes its grants along', (t) => {
+  const { permits } = setUp();
+  permits.add(wanted);
+  permits.add({ ...wanted, service: 'other' });
+  t.deepEqual(permits.retain(new Set(['webapp', 'other'])), []);
+  t.deepEqual(permits.retain(new Set(['other'])).map(({ id }) => id), [1]);
+  t.deepEqual([...permits.counts], [['other', 1]]);
+  permits.close();
+});
+
+test('what was taken back is not in force, whatever was asked in between', (t) => {
+  const { permits } = setUp();
+  permits.add(wanted);
+  const { id } = permits.add({ ...wanted, to: '45.64.8.2' });
+  permits.over(set.services);
+  permits.revoke((permit) => permit.id === id);
+  t.false(elements(permits).some((element) => element.includes('45.64.8.2')));
+  permits.close();
+});
+
+test('compiled: a granted network takes nothing from what lasts', (t) => {
+  const { permits } = setUp();
+  permits.add({ ...wanted, to: '45.64.30.0/24', ports: ['440-450'] });
+  const found = elements(permits, new Map([['api.net', ['45.64.30.1']]]));
+  t.true(found.includes('egress4 1001 . 45.64.30.1 . tcp . 443 86400'));
+  t.deepEqual(
+    found.filter((element) => element.includes('until')).toSorted(),
+    ['45.64.30.0 . tcp . 440-450', '45.64.30.1 . tcp . 440-442', '45.64.30.1 . tcp . 444-450', '45.64.30.2-45.64.30.255 . tcp . 440-450'].map((key) => `egress_net4 1001 . ${key} 3600 until 3601000`),
+  );
+  permits.close();
+});
 
 test('revoked: by number, by service', (t) => {
   const { permits } = setUp();

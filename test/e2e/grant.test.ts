@@ -98,6 +98,32 @@ test.serial('it ends although the daemon is gone', async (t) => {
   t.false(await reaches('45.64.8.3'));
 });
 
+test.serial('an address of a name that left DNS ends with the grant, the daemon gone or not', async (t) => {
+  t.is((await grant('db.partner.net', ['5432'], '14s')).exitCode, 0);
+  const flow = await world().as('webapp').open('tcp', '45.64.30.1', 5432);
+  t.is((await flow.exchange()).result, 'echoed');
+  await world().internet.zone({ 'db.partner.net': { addresses: ['45.64.30.9'], ttl: 1 } });
+  await world().ctl(['resolve', 'db.partner.net']);
+  await sleep(6000);
+  await world().daemon.kill();
+  await until('it is over', async () => (await flow.exchange(500)).result !== 'echoed', 15_000);
+  await flow.close();
+  await world().daemon.start({ config });
+  await world().ctl(['revoke', 'all']);
+  t.pass();
+});
+
+test.serial('after unload nothing that runs out brings the wall back', async (t) => {
+  await grant('45.64.8.7', ['5432'], '2s');
+  t.is((await world().ctl(['unload'])).exitCode, 0);
+  await sleep(3000);
+  t.notRegex(await world().nft('list tables'), /netwall/);
+  await world().ctl(['resolve', 'db.partner.net']);
+  t.notRegex(await world().nft('list tables'), /netwall/);
+  t.is((await world().ctl(['reload'])).exitCode, 0);
+  t.false(await reaches('45.64.8.7'));
+});
+
 test.serial('it is not in what boots', async (t) => {
   await grant('45.64.8.6', ['5432'], '1h');
   await sleep(600);

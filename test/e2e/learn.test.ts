@@ -97,6 +97,19 @@ test.serial('a service that is enforced: let loose, added to, enforced again; it
   await flow.close();
 });
 
+test.serial('who is shut meanwhile is shut, and what boots is what is installed', async (t) => {
+  const learning = learn('webapp');
+  await learning.watched();
+  await world().policy('worker.yaml', 'service: worker\nmatch: { user: worker }\n');
+  await until('it is in what boots', async () => (await world().host.read('/etc/netwall/boot.nft')).includes('20003 : goto user_enforce'), 10_000);
+  t.true((await world().host.read('/etc/netwall/boot.nft')).includes('20001 : goto user_enforce'));
+  t.true(await passes(world(), ['webapp', 'tcp', '91.200.77.7', 443]));
+  await world().policy('webapp.yaml', 'service: webapp\nmatch: { user: webapp }\nmode: block\n');
+  await world().ctl(['reload']);
+  await check(t, world(), ['webapp', 'tcp', '91.200.77.7', 443], 'is refused');
+  await learning.over();
+});
+
 test.serial('a daemon that is killed meanwhile comes back to what is installed', async (t) => {
   const learning = learn('billing');
   await learning.watched();

@@ -57,7 +57,7 @@ const ROWS: readonly Row[] = [
   ['a stale service', service({ state: 'stale', message: 'x.yaml:1:1: no' }), 'services', 'warning', /shop is stale: x\.yaml:1:1/],
   ['an audited service', service({ mode: 'audit' }), 'audit', 'info', /shop/],
   ['a trial', { daemon: answering({ trial: { files: ['/tmp/a.yaml'], until: '2026-11-21T01:00:00Z' } }) }, 'trial', 'info', /\/tmp\/a\.yaml/],
-  ['a grant', { daemon: answering({ grants: [{ id: 3, service: 'shop', to: '45.64.8.1', ports: ['22'], private: false, reason: 'restore', by: 'ann', since: '', until: '2026-11-21T01:00:00Z', remainingSeconds: 60 }] }) }, 'grants', 'info', /grant 3: shop to 45\.64\.8\.1 at 22 until 2026-11-21T01:00:00Z \(restore\)/],
+  ['a grant', { daemon: answering({ grants: [{ id: 3, service: 'shop', to: '45.64.8.1', ports: ['22'], private: false, reason: 'restore', by: 'ann', since: '', until: '2026-11-21T01:00:00Z', remainingSeconds: 60, fault: null }] }) }, 'grants', 'info', /grant 3: shop to 45\.64\.8\.1 at 22 until 2026-11-21T01:00:00Z \(restore\)/],
   ['a service that is learnt from', { daemon: answering({ learning: [{ service: 'shop', until: '2026-11-21T01:00:00Z' }] }) }, 'learning', 'warning', /shop until 2026-11-21T01:00:00Z/],
   ['a bad configuration', { configProblem: 'netwalld.yaml:3:1: error' }, 'configuration', 'warning', /netwalld\.yaml:3:1/],
 

@@ -1,0 +1,80 @@
+import test from 'ava';
+import { pino } from 'pino';
+import { Events } from '../../src/daemon/events.ts';
+import { Operator } from '../../src/daemon/operator.ts';
+import { Permits } from '../../src/daemon/permits.ts';
+import { HostError } from '../../src/host/host-error.ts';
+
+const wanted = { service: 'webapp', to: '45.64.8.1', ports: ['443'], private: false, reason: 'test', by: 'ann', milliseconds: 3_600_000 };
+
+/** `full`: nothing can be written. `enforced`: what was in force at each run. */
+function setUp() {
+  const disk: Record<string, string> = {};
+  const is = { full: false };
+  const permits = new Permits({ now: () => 0, wall: () => 0, onChange: () => {}, onExpired: () => {} });
+  const blocks = new Map<string, string>();
+  const enforced: string[] = [];
+  const operator = new Operator({
+    permits,
+    blocks,
+    write: async (name, data) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (is.full) throw new HostError('write state', 'ENOSPC');
+      disk[name] = JSON.stringify(data);
+    },
+    enforce: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      enforced.push(`${permits.report.map(({ id }) => id).join()} ${[...blocks.keys()].join()}`);
+    },
+    resolve: async () => false,
+    events: new Events(),
+    log: pino({ level: 'silent' }),
+  });
+  const ids = () => permits.report.map(({ id }) => id);
+  const onDisk = (): number[] => JSON.parse(disk['grants'] ?? '{"permits":[]}').permits.map(({ id }: { id: number }) => id);
+  return { operator, is, disk, enforced, blocks, ids, onDisk };
+}
+
+test('many at a time: what is said to be granted is in force and kept, and nothing else', async (t) => {
+  const { operator, ids, onDisk } = setUp();
+  const given = await Promise.all(Array.from({ length: 6 }, () => operator.grant(wanted)));
+  t.deepEqual(given.map(({ id }) => id), [1, 2, 3, 4, 5, 6]);
+  t.deepEqual([ids(), onDisk()], [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]]);
+  await Promise.all([operator.revoke('2'), operator.grant(wanted), operator.revoke('4')]);
+  t.deepEqual([ids(), onDisk()], [[1, 3, 5, 6, 7], [1, 3, 5, 6, 7]]);
+});
+
+test('what cannot be kept is not granted; others stay', async (t) => {
+  const { operator, is, ids, onDisk } = setUp();
+  await operator.grant(wanted);
+  is.full = true;
+  await t.throwsAsync(operator.grant(wanted), { message: /ENOSPC/ });
+  t.deepEqual([ids(), onDisk()], [[1], [1]]);
+});
+
+test('revoked is revoked, kept or not; and it is kept later', async (t) => {
+  const { operator, is, ids, onDisk, enforced } = setUp();
+  await operator.grant(wanted);
+  is.full = true;
+  await t.throwsAsync(operator.revoke('all'), { message: /^revoke: it is in force, but not kept: a restart would undo it/ });
+  t.deepEqual([ids(), onDisk(), enforced.at(-1)], [[], [1], ' ']);
+  await operator.retry();
+  t.deepEqual(onDisk(), [1]);
+  is.full = false;
+  await operator.retry();
+  t.deepEqual(onDisk(), []);
+});
+
+test('blocked is blocked, kept or not; asked again it is kept', async (t) => {
+  const { operator, is, disk, blocks, enforced } = setUp();
+  is.full = true;
+  await t.throwsAsync(operator.block('webapp', true), { message: /^block: it is in force, but not kept/ });
+  t.true(blocks.has('webapp'));
+  t.is(enforced.at(-1), ' webapp');
+  is.full = false;
+  t.true(await operator.block('webapp', true));
+  t.regex(disk['blocks'] ?? '', /webapp/);
+  t.true(await operator.block('webapp', false));
+  t.false(await operator.block('webapp', false));
+  t.is(disk['blocks'], '{}');
+});
