@@ -14,7 +14,7 @@ export function checkCommand(paths: readonly string[], json: boolean, say: Say, 
   const valid = !hasErrors(problems);
   if (json) {
     const listed = problems.map(({ severity, at, message, hint }) => ({ severity, ...at, message, hint: hint ?? null }));
-    say(JSON.stringify({ valid, files, services: set.services.map(({ service }) => service), problems: listed }));
+    say(JSON.stringify({ valid, files, services: [...new Set(set.services.map(({ service }) => service))], problems: listed }));
   } else {
     for (const problem of problems) complain(formatProblem(problem, problem.text));
     if (valid) say(`${files} ${files === 1 ? 'file' : 'files'}: good`);

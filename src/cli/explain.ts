@@ -40,8 +40,8 @@ async function fromFiles(who: string, destination: string, inbound: boolean): Pr
     const ids = principals[index]?.ids ?? [];
     return linked === null ? blocked(service, kind, ids, at) : confine(linked, { ids, nameservers: nameservers(), addresses: new Map(), dnsPort: SOME_PORT });
   });
-  const named = services.some(({ service }) => service === who) || /^\d+$/.test(who);
-  const answer = explain({ who, destination, inbound, offline: true }, confinements, () => [], named ? null : await accounts.find('user', who));
+  const named = services.some(({ service }) => service === who);
+  const answer = explain({ who, destination, inbound, offline: true }, confinements, () => [], named ? null : await accounts.owner(who));
   if (!answer.ok) throw new ControlError('invalid', answer.error);
   return { ...answer.report, name: null, counters: null };
 }
@@ -76,7 +76,7 @@ export function explanationText(report: ExplainReport, paint: Paint): string {
 export async function explainCommand(socket: string, who: string, destination: string, { inbound = false, offline = false }: ExplainOptions, { json, say, complain, paint }: Output): Promise<number> {
   let report = offline ? null : await fromDaemon(socket, who, destination, inbound);
   if (report === null) {
-    if (!offline) complain('netwalld does not answer: this is what the installed files say');
+    complain(`${offline ? '' : 'netwalld does not answer: '}this is what the installed files say, without what operators blocked or granted`);
     report = await fromFiles(who, destination, inbound);
   }
   say(json ? JSON.stringify(report) : explanationText(report, paint));

@@ -1,5 +1,6 @@
 /** `netwallctl learn`: watches a service for a while, and prints the policy that comes of it. */
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, type LearningReport } from '../control/api.ts';
 import { ask, ControlError } from '../control/client.ts';
@@ -18,6 +19,15 @@ function save(path: string, text: string): void {
   }
 }
 
+function writable(path: string): void {
+  if (existsSync(path)) throw new ControlError('failed', `${path} exists: remove it, or name another`);
+  try {
+    accessSync(dirname(resolve(path)), constants.W_OK);
+  } catch (error) {
+    throw new ControlError('failed', `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 /** Returns the exit code. Throws ControlError. */
 export async function learnCommand(socket: string, service: string, options: LearnOptions, { json, say, complain }: Output): Promise<number> {
   const query = new URLSearchParams({ service });
@@ -33,6 +43,8 @@ export async function learnCommand(socket: string, service: string, options: Lea
     return EXIT.ok;
   };
   if (options.stop === true) return finish(await stop());
+  // before anything is let loose
+  if (options.write !== undefined) writable(options.write);
   const wanted = new URLSearchParams({ service, for: options.for, ...(options.wildcards === true ? { wildcards: '1' } : {}) });
   let report = await ask<LearningReport>(socket, 'POST', `/v1/learn?${wanted.toString()}`);
   complain(`until ${new Date(report.until).toLocaleString('sv-SE')} ${service} may do what it likes; Ctrl-C ends it and prints what was learnt so far`);

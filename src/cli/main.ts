@@ -9,8 +9,9 @@ const CONTROL_EXITS = { 'not reachable': EXIT.notReachable, 'not permitted': EXI
 
 // `netwallctl events -f | head`: whoever read has had enough
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.ok);
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  complain(`error: cannot print: ${error.message}`);
+  process.exit(EXIT.error);
 });
 try {
   if (process.argv.length <= 2) {

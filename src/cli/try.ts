@@ -34,21 +34,23 @@ export async function tryCommand(socket: string, paths: readonly string[], { tim
         if (outcome === 'confirmed' || outcome === 'rolled back') done(outcome);
       },
       over.signal,
-    ).then(() => fail(new ControlError('not reachable', 'netwalld went away; what was tried is rolled back when it is back')), fail);
+    ).then(() => {}, () => fail(new ControlError('not reachable', 'netwalld went away; what was tried is rolled back when it is back')));
   });
-  const lines = createInterface({ input: process.stdin });
+  // of a script the next line is no answer: there is --confirm for that
+  const lines = process.stdin.isTTY ? createInterface({ input: process.stdin }) : null;
   const post = (path: string) => {
     ask(socket, 'POST', path).catch((error: unknown) => complain(`error: ${error instanceof Error ? error.message : String(error)}`));
   };
-  lines.once('line', () => post('/v1/try/confirm'));
+  lines?.once('line', (line) => post(line.trim() === '' ? '/v1/try/confirm' : '/v1/try/cancel'));
   process.on('SIGINT', () => post('/v1/try/cancel'));
   // last: from here on somebody may press a key
-  complain(`in force until ${new Date(started.until).toLocaleString('sv-SE')}; press Enter to keep it, Ctrl-C to roll back (from elsewhere: netwallctl try --confirm, --cancel)`);
+  const how = lines === null ? 'keep it with: netwallctl try --confirm; roll back with --cancel' : 'press Enter to keep it, Ctrl-C to roll back (from elsewhere: netwallctl try --confirm, --cancel)';
+  complain(`in force until ${new Date(started.until).toLocaleString('sv-SE')}; ${how}`);
   try {
     return tell(await ended);
   } finally {
     over.abort();
-    lines.close();
-    process.stdin.destroy();
+    lines?.close();
+    if (lines !== null) process.stdin.destroy();
   }
 }

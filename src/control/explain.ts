@@ -7,6 +7,7 @@ import { portMatchText } from '../policy/ports.ts';
 import type { Rule } from '../policy/rule.ts';
 import { matchesDomain } from '../resolve/domain-pattern.ts';
 import { parseDestinationText } from './destination-text.ts';
+import { allowedNetworks, judgeAddresses } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import { type Packet, type Verdict, verdict } from '../ruleset/verdict.ts';
 import type { ExplainReport } from './api.ts';
@@ -20,19 +21,29 @@ export type Question = {
   readonly offline: boolean;
 };
 
-/** Who is asked about: a service's name, a user's or group's name, or a number. */
-function packetOwner(who: string, confinements: readonly Confinement[], uid: number | null): Pick<Packet, 'uid' | 'gid'> | null {
+/** Who is asked about: a service's name, a user's or group's name, or a uid. */
+function packetOwner(who: string, confinements: readonly Confinement[], owner: Owner | null): Owner | null {
   const service = confinements.find((confinement) => confinement.service === who);
   if (service !== undefined) {
     const [id = null] = service.ids;
     if (id === null) return null;
     return service.kind === 'user' ? { uid: id, gid: null } : { uid: null, gid: id };
   }
-  if (/^\d+$/.test(who)) return { uid: Number(who), gid: null };
-  return uid === null ? null : { uid, gid: null };
+  return owner ?? (/^\d+$/.test(who) ? { uid: Number(who), gid: null } : null);
 }
 
 const PROTOCOLS = { tcp: 6, udp: 17, icmp: 1 } as const;
+
+/** Where a listed name leads to an address that the guard keeps out. */
+function guardedBy({ confinement, action, inbound, rule }: Verdict, remote: Address | null): { readonly rule: Rule; readonly reason: string } | null {
+  if (confinement === null || inbound || rule !== null || remote === null || (action === 'accept' && confinement.mode !== 'audit')) return null;
+  const networks = allowedNetworks(confinement);
+  for (const listed of confinement.allow) {
+    const found = judgeAddresses(listed, confinement, networks).guarded.find(({ address }) => address.family === remote.family && address.value === remote.value);
+    if (found !== undefined) return { rule: listed, reason: found.reason };
+  }
+  return null;
+}
 
 function describe({ confinement, rule, audited, action, inbound }: Verdict, destination: string): string {
   if (confinement === null) return 'no policy governs this principal: everything passes';
@@ -63,14 +74,19 @@ function closestText({ rule: { at, text, ports }, ports: otherPorts }: { readonl
   return `; the closest entry is ${text} at ${at.file}:${at.line}:${at.column}${otherPorts ? `, which allows ports [${open}]` : ''}`;
 }
 
+/** Of a packet: its uid and primary gid. */
+type Owner = Pick<Packet, 'uid' | 'gid'>;
+
 type Asked = { readonly host: string; readonly remote: Address | null; readonly port: number | null; readonly protocol: 'tcp' | 'udp' | 'icmp' };
 
 function suggest({ action, confinement, rule, audited, inbound }: Verdict, { host, remote, port, protocol }: Asked): string | null {
   if (action === 'accept' && !audited) return null;
-  if (confinement === null || confinement.mode === 'block') return confinement === null ? null : 'change the mode of its policy';
+  if (confinement === null || confinement.mode === 'block') return confinement === null ? null : `change the mode of its policy; if an operator blocked it: netwallctl unblock ${confinement.service}`;
   if (rule !== null) return `remove or narrow the deny entry at ${rule.at.file}:${rule.at.line}`;
   if (inbound) return entryFor(confinement.service, host, port, protocol, true);
   const near = closest(confinement, host, remote, port, protocol);
+  // of all ports at once nobody should be told to open them
+  if (port === null && protocol !== 'icmp') return near === null ? `ask with a port: ${host}:443` : `ask with a port${closestText(near)}`;
   return `${entryFor(confinement.service, host, port, protocol)}${near === null ? '' : closestText(near)}`;
 }
 
@@ -130,20 +146,20 @@ function anywhere(confinements: readonly Confinement[], owner: Pick<Packet, 'uid
   return rule?.target.kind === 'network' && rule.target.network.prefix === 0 ? decided : null;
 }
 
-/** `addressesOf`: what DNS gave for a name, before the guard; empty when nobody asked for it. `uid`: of `who`, where it is an account. */
+/** `addressesOf`: what DNS gave for a name, before the guard; empty when nobody asked for it. `account`: of `who`, where it is one. */
 export function explain(
   { who, destination, inbound, offline }: Question,
   confinements: readonly Confinement[],
   addressesOf: (domain: string) => readonly Address[],
-  uid: number | null,
+  account: Owner | null,
 ): Explanation {
   const parsed = parseDestinationText(destination);
   if (!parsed.ok) return { ok: false, error: parsed.error };
   const { host, port, protocol } = parsed.value;
-  const owner = packetOwner(who, confinements, uid);
+  const owner = packetOwner(who, confinements, account);
   const idle = confinements.find((confinement) => confinement.service === who);
   if (owner === null) {
-    return { ok: false, error: idle === undefined ? `"${who}" is no service, user or number` : `service "${who}" governs nobody yet: its user does not exist` };
+    return { ok: false, error: idle === undefined ? `"${who}" is no service, user, group or uid` : `service "${who}" governs nobody yet: its user does not exist` };
   }
   const address = parseAddress(host);
   const base = { port, protocol, service: idle?.service ?? null, direction: inbound ? ('in' as const) : ('out' as const) };
@@ -188,6 +204,17 @@ export function explain(
 function decision(decided: Verdict, asked: Asked, shown: string): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> {
   const { confinement, rule, audited, action } = decided;
   const passing = audited ? 'audit' : 'allow';
+  const guarded = guardedBy(decided, asked.remote);
+  if (guarded !== null && asked.remote !== null) {
+    const { rule: listed, reason } = guarded;
+    return {
+      verdict: action === 'accept' ? passing : 'refuse',
+      service: confinement?.service ?? null,
+      rule: null,
+      reason: `${listed.text} is listed at ${listed.at.file}:${listed.at.line}, but ${formatAddress(asked.remote)} is ${reason}, and no name may lead there unasked`,
+      suggestion: `if that is meant: private: true in that entry, or list ${formatAddress(asked.remote)} itself`,
+    };
+  }
   return {
     verdict: action === 'accept' ? passing : 'refuse',
     service: confinement?.service ?? null,

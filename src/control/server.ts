@@ -47,6 +47,8 @@ async function respond(routes: Routes, request: IncomingMessage, shared: boolean
   }
 }
 
+/** Paths of some hundred policy files. */
+const MOST_REQUEST = 1024 * 1024;
 /** A reader that does not read is let go: its lines would pile up here. */
 const MOST_UNSENT = 1024 * 1024;
 
@@ -69,7 +71,7 @@ function write(response: ServerResponse, { status, body, type }: Answer): void {
 
 /** `group`: the gid that may read; null: root alone. Throws HostError when the socket cannot be made. */
 export async function serveControl(path: string, group: number | null, routes: Routes): Promise<Server> {
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize: MOST_REQUEST }, (request, response) => {
     request.resume(); // no request has a body
     const target = `http://netwall${request.url ?? ''}`;
     const { pathname, searchParams } = URL.canParse(target) ? new URL(target) : { pathname: '', searchParams: new URLSearchParams() };

@@ -48,6 +48,9 @@ function unreadable(error: unknown): null {
 }
 
 const noService = (name: string) => ({ status: 404, body: { error: `no service "${name}"` } });
+const UNLOADED = { status: 409, body: { error: 'the wall is unloaded, nothing is confined: netwallctl reload' } };
+/** With what to do about it. */
+const faultText = ({ fault, hint }: { readonly fault: string; readonly hint?: string }) => (hint === undefined ? fault : `${fault}: ${hint}`);
 
 export function controlRoutes({ status, events, metrics, denied, explainer, traffic, addressesOf, resolve, operator }: RouteOptions): Routes {
   const { reconciler, enforcer, drift, trial, permits, learning } = status;
@@ -60,7 +63,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
       '/v1/status': async (query) => {
         const name = query.get('service');
         const one = reconciler.services.find(({ entry }) => entry.service === name);
-        if (name !== null && one === undefined) return noService(name);
+        if (name !== null && one === undefined && !reconciler.unloaded) return noService(name);
         const silent = reconciler.state === 'starting' || reconciler.unloaded;
         const counters = silent ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
         if (one === undefined) return ok(statusReport(status, counters));
@@ -74,6 +77,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         return ok(await traffic.report(wanted, Number.isFinite(maxAge) ? maxAge : 0));
       },
       '/v1/denied': async (query) => {
+        if (reconciler.unloaded) return UNLOADED;
         const service = query.get('service');
         if (service !== null && !reconciler.services.some(({ entry }) => entry.service === service)) return { status: 404, body: { error: `no service "${service}"` } };
         const since = query.get('since') === null ? null : Number(query.get('since'));
@@ -89,10 +93,12 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
       '/v1/drift': () => ok({ open: drift.open, history: drift.history } satisfies DriftReport),
       '/v1/diff': async () => ok({ differences: reconciler.unloaded ? ['the wall is unloaded'] : await reconciler.difference() } satisfies DiffReport),
       '/v1/who': (query) => {
+        if (reconciler.unloaded) return UNLOADED;
         const answer = who(query.get('to') ?? '', reconciler.services.map(({ confinement }) => confinement), addressesOf);
         return answer.ok ? ok(answer.report) : { status: 400, body: { error: answer.error } };
       },
       '/v1/explain': async (query) => {
+        if (reconciler.unloaded) return UNLOADED;
         const answer = await explainer.explain({ who: query.get('who') ?? '', destination: query.get('to') ?? '', inbound: query.has('inbound') });
         return answer.ok ? ok(answer.report) : { status: 400, body: { error: answer.error } };
       },
@@ -117,22 +123,23 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
       },
       '/v1/resolve': async (query) => {
         const name = parseDomainPattern(query.get('name') ?? '');
-        if (!name.ok) return { status: 400, body: { error: name.fault } };
+        if (!name.ok) return { status: 400, body: { error: faultText(name) } };
         return name.value.wildcard ? { status: 400, body: { error: 'a wildcard cannot be resolved' } } : ok(await resolve(name.value.name));
       },
       '/v1/try': async (query) => {
-        if (reconciler.unloaded) return { status: 409, body: { error: 'the wall is unloaded: netwallctl reload first' } };
+        if (reconciler.unloaded) return UNLOADED;
         const timeout = parseDuration(query.get('timeout') ?? '60s', { least: 1000, most: 24 * 3_600_000 });
-        if (!timeout.ok) return { status: 400, body: { error: timeout.fault } };
+        if (!timeout.ok) return { status: 400, body: { error: faultText(timeout) } };
         const started = await trial.start(query.getAll('path'), timeout.value);
         return started.ok ? ok(started.value) : { status: 409, body: { error: started.error, problems: started.problems } };
       },
       '/v1/try/confirm': async () => ((await trial.confirm()) ? ok({ outcome: 'confirmed' }) : NO_TRIAL),
       '/v1/try/cancel': async () => ((await trial.cancel('cancelled')) ? ok({ outcome: 'rolled back' }) : NO_TRIAL),
       '/v1/grant': async (query) => {
+        if (reconciler.unloaded) return UNLOADED;
         const text = (key: string) => query.get(key) ?? '';
         const milliseconds = parseDuration(text('for'), { least: 1000, most: 30 * 24 * 3_600_000 });
-        if (!milliseconds.ok) return { status: 400, body: { error: milliseconds.fault } };
+        if (!milliseconds.ok) return { status: 400, body: { error: faultText(milliseconds) } };
         const reason = text('reason').trim();
         if (reason === '' || reason.length > MOST_REASON) return { status: 400, body: { error: `a reason of 1 to ${MOST_REASON} characters is needed: whoever reads status must know why` } };
         const service = reconciler.services.find(({ entry }) => entry.service === text('service'));
@@ -146,8 +153,9 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         return ok(await operator.grant({ ...wanted, service: service.entry.service, reason, by: text('by').slice(0, 64), milliseconds: milliseconds.value }));
       },
       '/v1/learn': async (query) => {
+        if (reconciler.unloaded) return UNLOADED;
         const milliseconds = parseDuration(query.get('for') ?? '', { least: 1000, most: 24 * 3_600_000 });
-        if (!milliseconds.ok) return { status: 400, body: { error: milliseconds.fault } };
+        if (!milliseconds.ok) return { status: 400, body: { error: faultText(milliseconds) } };
         const service = reconciler.services.find(({ entry }) => entry.service === query.get('service'));
         const linked = service?.entry.linked;
         if (service === undefined) return { status: 404, body: { error: `no service "${query.get('service') ?? ''}": give it a policy first, "mode: audit" will do` } };
@@ -166,6 +174,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         return ended.length > 0 ? ok({ grants: ended } satisfies GrantsReport) : { status: 404, body: { error: `no grant "${which}": netwallctl grants lists them` } };
       },
       '/v1/block': async (query) => {
+        if (reconciler.unloaded) return UNLOADED;
         const service = query.get('service') ?? '';
         if (!reconciler.services.some(({ entry }) => entry.service === service)) return noService(service);
         await operator.block(service, true);

@@ -295,6 +295,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     directories: config.policyDirs,
     events,
     settle: () => boot.now(),
+    refused: () => running.policySet.badFiles,
+    idOf: accounts.id,
     enforce: async () => {
       await running.request('reload');
       return running.state === 'enforcing';
@@ -329,7 +331,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     status,
     traffic: new Traffic({ enforcer, services: () => running.services }),
     addressesOf: (domain) => resolver.entry(domain).current,
-    explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, uidOf: (name) => accounts.find('user', name), nft }),
+    explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, ownerOf: (who) => accounts.owner(who), nft }),
     operator,
     resolve: async (name) => {
       const services = running.services.filter(({ entry }) => entry.linked !== null && nameMatcher(entry.linked).allowing(name).length > 0).map(({ entry }) => entry.service);

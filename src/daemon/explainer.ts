@@ -1,6 +1,7 @@
 /** `netwallctl explain`: the verdict of the policies, with what the address book and the kernel know beside it. */
 import type { ExplainReport } from '../control/api.ts';
 import { type Explained, explain, type Question } from '../control/explain.ts';
+import type { Owner } from '../host/accounts.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Nft } from '../host/nft.ts';
 import { type Address, formatAddress } from '../net/address.ts';
@@ -16,7 +17,7 @@ export type ExplainerOptions = {
   readonly services: () => readonly ServiceState[];
   readonly entry: (domain: string) => BookEntry;
   readonly passive: PassiveDns;
-  readonly uidOf: (name: string) => Promise<number | null>;
+  readonly ownerOf: (who: string) => Promise<Owner | null>;
   readonly nft: Pick<Nft, 'countElement'>;
 };
 
@@ -37,10 +38,10 @@ export class Explainer {
   }
 
   async explain(question: Omit<Question, 'offline'>): Promise<Explanation> {
-    const { services, entry, uidOf } = this.#options;
+    const { services, entry, ownerOf } = this.#options;
     const confinements = services().map(({ confinement }) => confinement);
-    const named = confinements.some(({ service }) => service === question.who) || /^\d+$/.test(question.who);
-    const answer = explain({ ...question, offline: false }, confinements, (domain) => entry(domain).current, named ? null : await uidOf(question.who));
+    const named = confinements.some(({ service }) => service === question.who);
+    const answer = explain({ ...question, offline: false }, confinements, (domain) => entry(domain).current, named ? null : await ownerOf(question.who));
     if (!answer.ok) return answer;
     return { ok: true, report: { ...answer.report, name: this.#name(answer), counters: await this.#counters(answer) } };
   }

@@ -7,7 +7,7 @@ import type { TrialReport } from '../control/api.ts';
 import { readCandidates } from '../host/check-policies.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { writeFileAtomically } from '../host/state-files.ts';
-import { buildPolicySet, type PolicyFile } from '../policy/policy-set.ts';
+import { type BadFile, buildPolicySet, type IdOf, type PolicyFile } from '../policy/policy-set.ts';
 import { formatProblem } from '../policy/problem.ts';
 import type { Events } from './events.ts';
 
@@ -20,10 +20,16 @@ export type TrialOptions = {
   readonly settle: () => Promise<void>;
   /** Enforces what `over` gives by now; resolves to whether it could. */
   readonly enforce: () => Promise<boolean>;
+  /** Files that are not in force as they are. */
+  readonly refused: () => readonly BadFile[];
+  readonly idOf: IdOf;
   readonly events: Events;
 };
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string; readonly problems: readonly string[] };
+
+const problemsOf = (files: readonly BadFile[]): readonly string[] =>
+  files.flatMap(({ problems, text }) => problems.filter(({ severity }) => severity === 'error').map((problem) => formatProblem(problem, text)));
 
 const RUNNING = { ok: false, error: 'a trial is running already: confirm or cancel it first', problems: [] } as const;
 
@@ -68,15 +74,24 @@ export class Trial {
     const timer = setTimeout(() => void this.#end('rolled back', 'the time is over'), milliseconds);
     this.#running = { files, until, timer };
     const own = new Set(files.map(({ path }) => path));
-    const set = buildPolicySet(this.over(this.#options.installed()), new Map(), () => null);
-    const problems = set.badFiles.filter(({ path }) => own.has(path)).flatMap(({ problems: found, text }) => found.filter(({ severity }) => severity === 'error').map((problem) => formatProblem(problem, text)));
+    const replaced = new Set(files.map(({ name }) => name));
+    // what is installed goes first: it is the newcomer that is at fault
+    const set = buildPolicySet([...this.#options.installed().filter(({ name }) => !replaced.has(name)), ...files], new Map(), this.#options.idOf);
+    const problems = problemsOf(set.badFiles.filter(({ path }) => own.has(path)));
     if (problems.length > 0) {
       this.#forget();
       return { ok: false, error: 'these policies are not valid', problems };
     }
+    const before = new Set(this.#options.refused().map(({ path }) => path));
     if (!(await this.#options.enforce())) {
       await this.#end('rolled back', 'it could not be enforced');
       return { ok: false, error: 'it could not be enforced: see netwallctl status', problems: [] };
+    }
+    // accounts that were looked up only now may belong to others
+    const wrong = problemsOf(this.#options.refused().filter(({ path }) => !before.has(path)));
+    if (wrong.length > 0) {
+      await this.#end('rolled back', 'it is not valid');
+      return { ok: false, error: 'these policies are not valid', problems: wrong };
     }
     this.#options.events.add('trial', { outcome: 'started', files: [...own], until: until.toISOString() });
     return { ok: true, value: { files: [...own], until: until.toISOString() } };

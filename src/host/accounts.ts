@@ -20,6 +20,9 @@ const NOT_FOUND = 2;
 export const savedAccounts = z.object({ user: z.record(z.string(), z.number()), group: z.record(z.string(), z.number()) });
 export type SavedAccounts = z.infer<typeof savedAccounts>;
 
+/** Whose sockets: null where that is not known, or not meant. */
+export type Owner = { readonly uid: number | null; readonly gid: number | null };
+
 export type Accounts = {
   /** The id of a name as last seen; null: no such account, or not asked for yet. */
   readonly id: (kind: PrincipalKind, name: string) => number | null;
@@ -30,6 +33,8 @@ export type Accounts = {
   refresh(wanted: { readonly user: ReadonlySet<string>; readonly group: ReadonlySet<string> }, again: boolean): Promise<boolean>;
   /** One look-up past what is kept; null: no such account, or nobody answers. */
   find(kind: PrincipalKind, name: string): Promise<number | null>;
+  /** Of a user, by name or number, with the primary group; or a group, by name. Null: neither is there, or nobody answers. */
+  owner(who: string): Promise<Owner | null>;
   /** What to hand to `openAccounts` the next time. */
   save(): SavedAccounts;
   /** True: some name has no account. */
@@ -38,7 +43,8 @@ export type Accounts = {
   readonly error: string | null;
 };
 
-async function getent(kind: PrincipalKind, names: readonly string[]): Promise<Map<string, number>> {
+/** Lines of the account database. Throws where nobody answers. */
+async function entries(kind: PrincipalKind, names: readonly string[]): Promise<readonly string[]> {
   const result = await execa('/usr/bin/getent', ['--', DATABASES[kind], ...names], {
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
     extendEnv: false,
@@ -50,8 +56,12 @@ async function getent(kind: PrincipalKind, names: readonly string[]): Promise<Ma
   if (result.failed && result.exitCode !== NOT_FOUND) {
     throw new Error(result.timedOut ? `getent ${DATABASES[kind]} did not answer within ${TIMEOUT} ms` : (result.shortMessage ?? 'getent failed'));
   }
+  return result.stdout.split('\n');
+}
+
+async function getent(kind: PrincipalKind, names: readonly string[]): Promise<Map<string, number>> {
   const found = new Map<string, number>();
-  for (const line of result.stdout.split('\n')) {
+  for (const line of await entries(kind, names)) {
     const [name, , id] = line.split(':');
     if (name !== undefined && id !== undefined && /^\d+$/.test(id)) found.set(name, Number(id));
   }
@@ -100,6 +110,18 @@ export function openAccounts(saved: SavedAccounts | null): Accounts {
     find: async (kind, name) => {
       try {
         return (await getent(kind, [name])).get(name) ?? null;
+      } catch {
+        return null;
+      }
+    },
+    owner: async (who) => {
+      try {
+        for (const line of await entries('user', [who])) {
+          const [name, , uid = '', gid = ''] = line.split(':');
+          if ((name === who || uid === who) && /^\d+$/.test(uid) && /^\d+$/.test(gid)) return { uid: Number(uid), gid: Number(gid) };
+        }
+        const gid = /^\d+$/.test(who) ? null : ((await getent('group', [who])).get(who) ?? null);
+        return gid === null ? null : { uid: null, gid };
       } catch {
         return null;
       }

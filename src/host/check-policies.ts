@@ -39,8 +39,22 @@ export function checkInstalled(directories: readonly string[]): Checked {
   return { set, files: files.length, bad: set.badFiles };
 }
 
-/** Policy files, and those in directories, whoever owns them. Throws HostError when one cannot be read. */
-export const readCandidates = (paths: readonly string[]): readonly PolicyFile[] => paths.flatMap(expand).map(candidate);
+/**
+ * Policy files, and those in directories, whoever owns them. Throws HostError when one cannot be read, or could not be installed: by its name
+ * nobody would read it, or two have one name.
+ */
+export function readCandidates(paths: readonly string[]): readonly PolicyFile[] {
+  const found = [...new Set(paths.flatMap(expand).map((path) => resolve(path)))];
+  const names = new Map<string, string>();
+  for (const path of found) {
+    const name = basename(path);
+    if (!isPolicyFileName(name)) throw new HostError('check', `${path}: policy files are called NAME.yaml or NAME.yml: nobody would read this one once it is installed`);
+    const other = names.get(name);
+    if (other !== undefined) throw new HostError('check', `${path} and ${other} have one name: only one of them can be installed`);
+    names.set(name, path);
+  }
+  return found.map(candidate);
+}
 
 /**
  * Files that are not installed yet, as if they were: each takes the place of an installed one of the same name, so that groups

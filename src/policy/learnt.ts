@@ -50,7 +50,8 @@ type Seen = { readonly ports: Set<string>; readonly addresses: Map<string, numbe
 /** `443`, `53/udp`, `icmp`; null: no entry can say it but `any`. */
 function portOf({ protocol, port }: LearntFlow): string | null {
   if (protocol === 'icmp' || protocol === 'icmpv6') return 'icmp';
-  if (port === null || (protocol !== 'tcp' && protocol !== 'udp')) return null;
+  // port 0 is none, and no entry can list it
+  if (port === null || port === 0 || (protocol !== 'tcp' && protocol !== 'udp')) return null;
   return protocol === 'tcp' ? `${port}` : `${port}/udp`;
 }
 
@@ -70,26 +71,29 @@ function parentOf(name: string): string | null {
   return getDomain(name) === null || parent === getPublicSuffix(name, { allowPrivateDomains: true }) || !parent.includes('.') ? null : parent;
 }
 
+/** Siblings that are used alike. What led to a special-use address stays by itself: the whole wildcard may not lead there. */
 function withWildcards(names: ReadonlyMap<string, Seen>): Map<string, Seen> {
   const families = new Map<string, string[]>();
-  for (const name of names.keys()) {
-    const parent = parentOf(name);
-    if (parent !== null) families.set(parent, [...(families.get(parent) ?? []), name]);
+  for (const [name, { ports, special }] of names) {
+    const parent = special ? null : parentOf(name);
+    if (parent === null) continue;
+    const key = `${parent} ${portList(ports)}`;
+    families.set(key, [...(families.get(key) ?? []), name]);
   }
   const merged = new Map(names);
-  for (const [parent, members] of families) {
+  for (const [key, members] of families) {
     if (members.length < SIBLINGS) continue;
-    const whole: Seen = { ports: new Set(), addresses: new Map(), packets: 0, special: false };
+    const wildcard = `*.${key.slice(0, key.indexOf(' '))}`;
+    const whole = merged.get(wildcard) ?? { ports: new Set<string>(), addresses: new Map<string, number>(), packets: 0, special: false };
     for (const member of members) {
       const seen = merged.get(member);
       if (seen === undefined) continue;
       for (const port of seen.ports) whole.ports.add(port);
       for (const [address, packets] of seen.addresses) whole.addresses.set(address, (whole.addresses.get(address) ?? 0) + packets);
       whole.packets += seen.packets;
-      whole.special ||= seen.special;
       merged.delete(member);
     }
-    merged.set(`*.${parent}`, whole);
+    merged.set(wildcard, whole);
   }
   return merged;
 }

@@ -53,7 +53,7 @@ for (const [destination, suggestion] of REFUSED) {
 
 test('who is not governed passes, who is nobody is an error', (t) => {
   t.like(ask('192.0.2.1:443', '4711'), { verdict: 'allow', service: null });
-  t.is(ask('192.0.2.1:443', 'nobody-there'), '"nobody-there" is no service, user or number');
+  t.is(ask('192.0.2.1:443', 'nobody-there'), '"nobody-there" is no service, user, group or uid');
 });
 
 test('who may connect in', (t) => {

@@ -42,6 +42,23 @@ test.serial('inbound', async (t) => {
   t.regex(refused.stdout, /no ingress entry allows[^]*ingress\.allow/);
 });
 
+test.serial('a user whom the policy of a group refuses, and the group', async (t) => {
+  await world().policy('builders.yaml', 'service: builders\nmatch: { group: ci }\n');
+  await world().ctl(['reload']);
+  t.not((await world().as('runner').tcp('91.200.1.1', 22)).result, 'connected');
+  for (const who of ['runner', '20011', 'ci', 'builders']) t.is((await explain(who, '91.200.1.1:22')).exitCode, 6, who);
+  t.is((await explain('helper', '91.200.1.1:22')).exitCode, 0);
+});
+
+test.serial('a listed name with a private address, and what to do; no port is no reason to open all', async (t) => {
+  await world().internet.zone({ 'api.partner.net': { addresses: ['10.20.0.5'], ttl: 1 } });
+  await world().ctl(['resolve', 'api.partner.net']);
+  const { exitCode, stdout } = await explain('webapp', '10.20.0.5:443');
+  t.is(exitCode, 6);
+  t.regex(stdout, /api\.partner\.net is listed at .*webapp\.yaml:5, but 10\.20\.0\.5 is private use \(RFC 1918\), and no name may lead there unasked[^]*hint: if that is meant: private: true/);
+  t.regex((await explain('webapp', '45.64.0.9')).stdout, /ask with a port; the closest entry is 45\.64\.0\.0\/24 .*, which allows ports \[443\]/);
+});
+
 test.serial('by the files alone', async (t) => {
   const same = async (destination: string, ...more: string[]) => {
     const [asked, read] = [await explain('webapp', destination, '--json', ...more), await explain('webapp', destination, '--json', '--offline', ...more)];

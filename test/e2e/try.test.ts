@@ -19,8 +19,9 @@ const world = worldFor(test, async (made) => {
 
 const old = () => passes(world(), ['webapp', 'tcp', '45.64.7.1', 443]);
 const tried = () => passes(world(), ['webapp', 'tcp', '91.200.7.1', 443]);
+/** On a terminal, where somebody may press a key. */
 const begin = async (...args: string[]) => {
-  const child = world().spawn(`${world().repository}/dist/netwallctl`, ['try', ...args]);
+  const child = world().spawn('/usr/bin/script', ['-qec', ['exec', `${world().repository}/dist/netwallctl`, 'try', ...args].join(' '), '/dev/null']);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (output += text.toString()));
   const ended = once(child, 'exit').then(([code]: unknown[]) => code);
@@ -29,7 +30,7 @@ const begin = async (...args: string[]) => {
 };
 
 test.serial('what nobody confirms is rolled back', async (t) => {
-  const { ended, child, output } = await begin('/run/new', '--timeout', '2s');
+  const { ended, child, output } = await begin('/run/new', '--timeout', '6s');
   t.true((await tried()) && !(await old()));
   t.false(await passes(world(), ['billing', 'udp', '45.64.7.1', 443]));
   t.regex((await world().ctl(['status'])).stdout, /on trial, over (now|in \d+ s): \/run\/new\/billing\.yaml, \/run\/new\/webapp\.yaml/);
@@ -43,7 +44,7 @@ test.serial('what nobody confirms is rolled back', async (t) => {
 test.serial('Ctrl-C, and --cancel from elsewhere, roll back at once', async (t) => {
   const first = await begin('/run/new/webapp.yaml');
   t.true(await tried());
-  first.child.kill('SIGINT');
+  first.child.stdin?.write('\u0003');
   t.is(await first.ended, 8);
   t.true((await old()) && !(await tried()));
   const second = await begin('/run/new/webapp.yaml');
@@ -111,6 +112,42 @@ test.serial('block: nothing out, nothing in, at once and over restarts', async (
   t.is((await world().ctl(['block', 'webapp'], { who: 'stranger' })).exitCode, 7);
 });
 
+test.serial('what stands on another input is no answer: the next line of a script', async (t) => {
+  const { exitCode, stderr } = await world().exec('/bin/sh', ['-c', `printf '\\nyes\\n' | ${world().repository}/dist/netwallctl try /run/new/webapp.yaml --timeout 2s`], { timeout: 20_000 });
+  t.is(exitCode, 8, stderr);
+  t.regex(stderr, /keep it with: netwallctl try --confirm/);
+});
+
+test.serial('another answer than Enter rolls back', async (t) => {
+  const { ended, child } = await begin('/run/new/webapp.yaml', '--timeout', '20s');
+  child.stdin?.write('no\n');
+  t.is(await ended, 8);
+});
+
+test.serial('what nobody would read, or is against what is installed, is not tried', async (t) => {
+  const refused = async (args: readonly string[], exit: number, error: RegExp) => {
+    for (const command of ['try', 'check', 'plan']) {
+      const { exitCode, stderr } = await world().ctl([command, ...args]);
+      t.is(exitCode, exit, `${command}: ${stderr}`);
+      t.regex(stderr, error);
+    }
+  };
+  const other = 'service: other\nmatch: { user: worker }\n';
+  await world().host.write('/run/odd/worker.conf', other);
+  await world().host.write('/run/odd/a/p.yaml', other);
+  await world().host.write('/run/odd/b/p.yaml', 'service: second\nmatch: { user: loner }\n');
+  await refused(['/run/odd/worker.conf'], 1, /policy files are called NAME\.yaml or NAME\.yml/);
+  await refused(['/run/odd/a/p.yaml', '/run/odd/b/p.yaml'], 1, /have one name/);
+  await world().host.write('/run/odd/aaa.yaml', policy('91.200.0.0/16'));
+  await refused(['/run/odd/aaa.yaml'], 4, /service "webapp" is already defined/);
+  await world().host.write('/run/odd/number.yaml', 'service: number\nmatch: { user: 20001 }\n');
+  const { exitCode, stderr } = await world().ctl(['try', '/run/odd/number.yaml']);
+  t.is(exitCode, 4);
+  t.regex(stderr, /uid 20001 is already governed by service "webapp"/);
+  t.is((await world().status()).trial, null);
+  t.true(await old());
+});
+
 test.serial('what is confirmed is installed', async (t) => {
   const { ended, child } = await begin('/run/new', '--timeout', '20s');
   child.stdin?.write('\n');
@@ -120,4 +157,5 @@ test.serial('what is confirmed is installed', async (t) => {
   t.is(await world().host.read('/etc/netwall.d/webapp.yaml'), policy('91.200.0.0/16'));
   t.is((await world().exec('/usr/bin/stat', ['-c', '%a %u', '/etc/netwall.d/billing.yaml'])).stdout.trim(), '644 0');
   t.is((await world().status()).trial, null);
+  t.true((await world().host.read('/etc/netwall/boot.nft')).includes('91.200.0.0'));
 });

@@ -58,6 +58,13 @@ const CASES: readonly [what: string, flows: readonly LearntFlow[], more: Partial
     { wildcards: true },
     `${HEAD}egress:\n  allow:\n${['"*.cdn.net"  # 3 packets', 'one.org  # 1 packet', 'three.org  # 1 packet', 'a.two.net  # 1 packet', 'b.two.net  # 1 packet', 'two.org  # 1 packet'].map((name) => `    - to: ${name}, 45.64.7.1\n      ports: [443]\n`).join('')}`,
   ],
+  [
+    'wildcards: not of what led to private addresses, nor of other ports',
+    [out('10.0.0.5', 443, 1, 'db.corp.net'), ...['a.corp.net', 'b.corp.net', 'c.corp.net'].map((name) => out('45.64.7.1', 443, 1, name)), out('45.64.7.2', 22, 1, 'd.corp.net')],
+    { wildcards: true },
+    `${HEAD}egress:\n  allow:\n    - to: "*.corp.net"  # 3 packets, 45.64.7.1\n      ports: [443]\n    - to: d.corp.net  # 1 packet, 45.64.7.2\n      ports: [22]\n    - to: db.corp.net  # 1 packet, 10.0.0.5\n      ports: [443]\n      private: true  # it led to a special-use address: only for names whose DNS you trust\n`,
+  ],
+  ['port 0', [out('45.64.7.1', 0)], {}, `# Seen, and not below: protocol tcp to 45.64.7.1 (1 packet): only "ports: [any]" allows it\n${HEAD}dns: none\n`],
   ['asked for and not used', [], { queries: [{ name: 'idle.net', type: 'TXT', count: 3 }] }, `# Asked for (3×) without a connection: idle.net TXT\n${HEAD}dns: none\n`],
   [
     'what there was stays; what is denied is only told',
@@ -86,7 +93,7 @@ const flow: fc.Arbitrary<LearntFlow> = fc.record({
   packets: fc.integer({ min: 1 }),
   names: fc.array(fc.oneof(fc.constantFrom('a.net', 'b.a.net', 'c.a.net', 'd.a.net', 'on', 'true.no', '1.2.3.4', 'x.co.uk', '*.net'), fc.domain(), fc.string()), { maxLength: 3 }),
   denied: fc.boolean(),
-}).map((one) => ({ ...one, port: one.protocol === 'tcp' || one.protocol === 'udp' ? Math.max(1, one.port) : null }));
+}).map((one) => ({ ...one, port: one.protocol === 'tcp' || one.protocol === 'udp' ? one.port : null }));
 
 test('whatever was seen, the policy is valid and allows it', (t) => {
   fc.assert(
@@ -96,7 +103,7 @@ test('whatever was seen, the policy is valid and allows it', (t) => {
       t.deepEqual(problems.filter(({ severity }) => severity === 'error').map(({ message }) => message), [], text);
       const [policy] = policies;
       for (const { direction, address: peer, port, protocol, denied, names } of flows) {
-        if (denied || protocol === '47' || direction === 'in' || names.length > 0) continue;
+        if (denied || protocol === '47' || port === 0 || direction === 'in' || names.length > 0) continue;
         const wanted = port === null ? 'icmp' : protocol === 'tcp' ? `${port}` : `${port}/udp`;
         const listed = (policy?.egress.allow ?? []).some(
           ({ to, ports }) => to.some((one) => one.kind === 'network' && one.network.first === peer.value && one.network.last === peer.value) && ports.some((match) => portMatchText(match) === wanted),
