@@ -6,31 +6,30 @@ import { parsePrincipal } from './plan.ts';
 import type { Table } from './skeleton.ts';
 import { type Transaction, transactionText } from './transaction.ts';
 
-const END = /^# end ([0-9a-f]{64})\n$/;
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** A script that was cut at the end of a line loads as well as a whole one, so the last line vouches for the others. */
-function whole(table: Table, elements: readonly Element[], says: string): string {
+export const sealed = (text: string) => `${text}# end ${digest(text)}\n`;
+
+function script(table: Table, elements: readonly Element[], says: string): string {
   const transaction: Transaction = [{ do: 'rebuild' }, ...(elements.length > 0 ? [{ do: 'add' as const, elements }] : [])];
-  const text = `# ${says} Written by netwalld, read at boot; do not edit.\n${transactionText(table, transaction)}`;
-  return `${text}# end ${digest(text)}\n`;
+  return sealed(`# ${says} Written by netwalld, read at boot; do not edit.\n${transactionText(table, transaction)}`);
 }
 
 /** Whether a script is as it was written. */
-export function isWhole(script: string): boolean {
-  const start = script.lastIndexOf('\n', script.length - 2) + 1;
-  return END.exec(script.slice(start))?.[1] === digest(script.slice(0, start));
+export function isWhole(text: string): boolean {
+  return sealed(text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1)) === text;
 }
 
 /** What was enforced last. */
 export function bootScript(table: Table, rulesets: readonly PrincipalRuleset[]): string {
   // what is only for a while is not for the next boot: the daemon knows how much of it is left
   const elements = rulesets.flatMap((ruleset) => [...ruleset.elements.filter(({ until }) => until === undefined), ...ruleset.gate]);
-  return whole(table, elements, 'The last state netwalld enforced.');
+  return script(table, elements, 'The last state netwalld enforced.');
 }
 
 /** For when the other cannot be loaded: whoever is governed waits for the daemon. Small, and it needs nothing but ids. */
 export function closedScript(table: Table, rulesets: readonly PrincipalRuleset[]): string {
   const elements = rulesets.flatMap(({ principal }) => gateElements(...parsePrincipal(principal), 'hold'));
-  return whole(table, elements, 'Nothing passes for whoever is governed.');
+  return script(table, elements, 'Nothing passes for whoever is governed.');
 }
