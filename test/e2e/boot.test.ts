@@ -101,7 +101,7 @@ test.serial('the daemon takes that over without a gap as well', async (t) => {
 });
 
 test.serial('a policy that came while the daemon did not run: its user waits, the others are as they were', async (t) => {
-  await sh(`${GOOD}`);
+  await sh(GOOD);
   await world().policy('billing.yaml', policy('billing'));
   await sh('touch -d 2020-01-01 /etc/netwall.d/billing.yaml');
   t.regex(await boots(t), /newly governed, closed until netwalld runs: user 20002$/m);
