@@ -23,7 +23,8 @@ const launcher = (program: string, flags: string) => `#!/bin/sh
 # found through links, started from anywhere
 here=$(readlink -f -- "$0")
 here=\${here%/*}
-unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE LD_PRELOAD LD_LIBRARY_PATH
+unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE NODE_COMPILE_CACHE NODE_V8_COVERAGE NODE_ICU_DATA
+unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES SSL_CERT_FILE SSL_CERT_DIR LD_PRELOAD LD_AUDIT LD_LIBRARY_PATH
 export MALLOC_ARENA_MAX=1
 exec "$here/lib/node" ${flags} "$here/lib/${program}.mjs" "$@"
 `;

@@ -2,7 +2,7 @@
  * HTTP over the Unix socket. Root reads and writes, the group `netwall` reads: the file's mode decides who may connect, and a
  * write is only taken from a process of root.
  */
-import { chmodSync, chownSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { HostError, messageOf } from '../host/host-error.ts';
@@ -88,15 +88,17 @@ export async function serveControl(path: string, group: number | null, routes: R
   server.headersTimeout = 5000;
   rmSync(path, { force: true }); // whoever left it is gone: the instance lock is ours
   const mask = process.umask(0o177);
+  const own = process.getegid?.();
   try {
-    await new Promise<void>((resolve, reject) => {
+    // a file has the group of who makes it: that needs no right to give files away. `listen` makes it before it returns
+    if (group !== null) process.setegid?.(group);
+    const listening = new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, resolve);
     });
-    if (group !== null) {
-      chownSync(path, 0, group);
-      chmodSync(path, 0o660);
-    }
+    if (own !== undefined) process.setegid?.(own);
+    await listening;
+    if (group !== null) chmodSync(path, 0o660);
   } catch (error) {
     throw new HostError('control socket', `${path}: ${messageOf(error)}`, { cause: error });
   } finally {

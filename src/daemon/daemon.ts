@@ -34,7 +34,7 @@ import { outcomeOf } from '../dns/look-up.ts';
 import { TYPE } from '../dns/types.ts';
 import { addressAges, type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
 import { savedSightings, Sightings } from '../resolve/sightings.ts';
-import { bootScript } from '../ruleset/boot.ts';
+import { bootScript, closedScript } from '../ruleset/boot.ts';
 import type { Table } from '../ruleset/skeleton.ts';
 import { controlRoutes } from './control-routes.ts';
 import { DnsFilter } from './dns-filter.ts';
@@ -66,6 +66,8 @@ const SAVE_MILLISECONDS = 5000;
 /** After the start, when everything is in place and saved. */
 const SETTLED_MILLISECONDS = 10_000;
 const BOOT_FILE_MILLISECONDS = 200;
+/** Beside the boot file, for when that cannot be loaded. */
+const CLOSED_FILE = 'closed.nft';
 /** How long what a service's own query opened may be missing from the rulesets, and so from what other services may reach. */
 const SEEN_MILLISECONDS = 2000;
 /** How exactly names that wildcards cover run out. */
@@ -226,10 +228,11 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     if (reconciler === null || reconciler.state !== 'enforcing') return;
     if (trial.inForce) return; // a boot ends it
     const watched = new Set(reconciler.policySet.services.flatMap(({ service, linked }) => (linked?.policy.mode === 'audit' ? [service] : [])));
-    const text = bootScript(table, reconciler.unloaded ? [] : reconciler.rulesets, (service) => watched.has(service));
+    const rulesets = reconciler.unloaded ? [] : reconciler.rulesets;
     try {
       await mkdir(dirname(config.bootFile), { recursive: true });
-      await writeFileAtomically(config.bootFile, text);
+      await writeFileAtomically(join(dirname(config.bootFile), CLOSED_FILE), closedScript(table, rulesets));
+      await writeFileAtomically(config.bootFile, bootScript(table, rulesets, (service) => watched.has(service)));
     } catch (error) {
       log.error({ err: messageOf(error), file: config.bootFile }, 'the boot file is not written');
     }

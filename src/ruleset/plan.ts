@@ -43,7 +43,7 @@ const BULK = 2000;
 const EMPTY: Holding = { gate: [], elements: [] };
 const size = ({ added, removed }: ElementChanges) => added.length + removed.length;
 
-function parsePrincipal(principal: string): ['user' | 'group', number] {
+export function parsePrincipal(principal: string): ['user' | 'group', number] {
   const [kind, id] = principal.split(' ');
   return [kind === 'group' ? 'group' : 'user', Number(id)];
 }

@@ -30,6 +30,10 @@ test.serial('nobody else may even connect', async (t) => {
   t.is((await world().ctl(['status'], { who: 'stranger' })).exitCode, 7);
 });
 
+test.serial('the socket belongs to root and the group, from its first moment', async (t) => {
+  t.is((await world().exec('/usr/bin/stat', ['-c', '%u %g %a', '/run/netwall/control.sock'])).stdout.trim(), '0 20900 660');
+});
+
 test.serial('root may do both', async (t) => {
   t.is((await world().ctl(['status'])).exitCode, 0);
   t.is((await world().ctl(['reload'])).exitCode, 0);

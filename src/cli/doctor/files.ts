@@ -2,6 +2,7 @@
 import type { DoctorCheck } from '../../control/api.ts';
 import type { Owned } from '../../host/survey/files.ts';
 import { fine, finding, notChecked } from './finding.ts';
+import { isWhole } from '../../ruleset/boot.ts';
 import type { Survey } from './survey.ts';
 
 const STICKY = 0o1000;
@@ -46,10 +47,11 @@ export function bootIds(text: string): Readonly<Record<'user' | 'group', Readonl
 function bootFile({ bootFile: { way, text }, config, services, daemon }: Pick<Survey, 'bootFile' | 'config' | 'services' | 'daemon'>): DoctorCheck {
   const id = 'boot-file';
   if (!way.ok) return notChecked(id, way.why);
-  if (way.value.length === 0 || (text.ok && text.value === null)) return finding(id, 'warning', `there is no ${config.bootFile}`, [], 'Nothing can be loaded before the daemon runs: at boot services are open until then.', 'systemctl start netwalld writes it');
+  if (way.value.length === 0 || (text.ok && text.value === null)) return finding(id, 'warning', `there is no ${config.bootFile}`, [], 'At boot, whoever the policies name is shut until the daemon runs; whoever is only known to a directory service is open.', 'systemctl start netwalld writes it');
   const found = looseOn(way.value);
   if (found.length > 0) return finding(id, 'critical', 'others than root may change what is loaded at boot', found, 'Whoever may write there opens the wall at the next boot.', 'chown root: PATH && chmod go-w PATH');
   if (!text.ok) return notChecked(id, text.why);
+  if (text.value !== null && !isWhole(text.value)) return finding(id, 'warning', `${config.bootFile} is not as netwalld wrote it`, [], 'It is not loaded: after a boot everybody who was governed is shut until the daemon runs.', 'netwallctl reload; if it stays so: systemctl restart netwalld');
   if (daemon.reach !== 'answers') return fine(id, `${config.bootFile} is there; whether it is current only the daemon knows`);
   const there = bootIds(text.value ?? '');
   const absent = services.filter(({ kind, ids }) => ids.some((one) => !there[kind].has(one))).map(({ service }) => service);
@@ -63,7 +65,7 @@ function bootUnit({ units }: Pick<Survey, 'units'>): DoctorCheck {
   if (units.value === null) return notChecked(id, 'systemd does not run here');
   const unit = units.value.states.get(BOOT_UNIT);
   if (unit?.loaded === true && unit.enabled) return fine(id, `${BOOT_UNIT} loads the wall before any network is up`);
-  return finding(id, 'warning', unit?.loaded === true ? `${BOOT_UNIT} is not enabled` : `there is no ${BOOT_UNIT}`, [], 'Services that start before or beside netwalld are open until its first run.', unit?.loaded === true ? `systemctl enable ${BOOT_UNIT}` : 'After=netwalld.service and Requires=netwalld.service in the units of governed services');
+  return finding(id, 'warning', unit?.loaded === true ? `${BOOT_UNIT} is not enabled` : `there is no ${BOOT_UNIT}`, [], 'Services that start before or beside netwalld are open until its first run.', unit?.loaded === true ? `systemctl enable ${BOOT_UNIT}` : 'install it from the package, then systemctl enable netwall-boot.service');
 }
 
 export const checkFiles = (survey: Pick<Survey, 'policyDirectories' | 'stateDirectory' | 'bootFile' | 'config' | 'services' | 'daemon' | 'units'>): readonly DoctorCheck[] => [

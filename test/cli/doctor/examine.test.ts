@@ -6,6 +6,7 @@ import { SEVERITIES } from '../../../src/cli/doctor/finding.ts';
 import type { Survey } from '../../../src/cli/doctor/survey.ts';
 import type { Severity } from '../../../src/control/api.ts';
 import { known, unknown } from '../../../src/host/survey/known.ts';
+import { sealed } from '../../../src/ruleset/boot.ts';
 import type { Program } from '../../../src/host/survey/programs.ts';
 import type { ServiceUnit, UnitState } from '../../../src/host/survey/units.ts';
 import { answering, governedBy, healthy, process, status } from './healthy.ts';
@@ -36,7 +37,7 @@ const [shop] = status().services;
 const service = (changes: object): Partial<Survey> => ({ daemon: answering({ services: shop === undefined ? [] : [{ ...shop, ...changes }] }) });
 const drift = (kind: 'listener' | 'shadow') => ({ id: '1', kind, service: 'shop', detail: 'uid 1001 listens', process: null, firstSeen: '', lastSeen: '', count: 1, repaired: false, openMilliseconds: null });
 const way = (uid: number, mode: number, above = 0o40755) => known([{ path: '/p', uid, gid: 0, mode }, { path: '/', uid: 0, gid: 0, mode: above }]);
-const boot = (text: string | null): Partial<Survey> => ({ bootFile: { way: way(0, 0o100600), text: known(text) } });
+const boot = (text: string | null): Partial<Survey> => ({ bootFile: { way: way(0, 0o100600), text: known(text === null ? null : sealed(text)) } });
 const noGuard = answering({ guard: { state: 'failed', message: 'no' } });
 
 type Row = readonly [what: string, changes: Partial<Survey>, id: string, severity: Severity, says?: RegExp];
@@ -76,6 +77,7 @@ const ROWS: readonly Row[] = [
   ['… during a trial', { ...boot('add element inet netwall user_mode { 1002 : goto user_enforce }\n'), daemon: answering({ trial: { files: [], until: '' } }) }, 'boot-file', 'ok'],
   ['a boot file with others as well', boot('add element inet netwall user_mode { 7 : goto user_audit, 1001 comment "x" : goto user_enforce }\n'), 'boot-file', 'ok'],
   ['a boot file of the group alone', boot('add element inet netwall group_mode { 1001 : goto group_enforce }\n'), 'boot-file', 'warning'],
+  ['a boot file that was cut', { bootFile: { way: way(0, 0o100600), text: known('add element inet netwall user_mode { 1001 : goto user_enforce }\n') } }, 'boot-file', 'warning', /^/],
   ['a boot file of a user', { bootFile: { way: way(1000, 0o100600), text: known('') } }, 'boot-file', 'critical'],
   ['no boot unit', units({ 'netwall-boot.service': { loaded: false } }), 'boot-unit', 'warning', /there is no netwall-boot\.service/],
   ['a boot unit that is not enabled', units({ 'netwall-boot.service': {} }), 'boot-unit', 'warning', /systemctl enable netwall-boot\.service/],

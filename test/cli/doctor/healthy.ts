@@ -6,6 +6,7 @@ import type { Inspected } from '../../../src/host/survey/processes.ts';
 import type { Governed, Survey } from '../../../src/cli/doctor/survey.ts';
 import { parsePolicyFile } from '../../../src/policy/parse.ts';
 import { linkPolicy } from '../../../src/policy/rule.ts';
+import { sealed } from '../../../src/ruleset/boot.ts';
 
 const POLICY = 'service: shop\nmatch: { user: 1001 }\negress: { allow: [{ to: 45.64.0.0/16, ports: [443] }] }\n';
 
@@ -93,7 +94,7 @@ export const healthy = (changes: Partial<Survey> = {}): Survey => ({
   nft: '1.0.6',
   units: known({ services: [], states: new Map([['netwall-boot.service', { loaded: true, active: true, enabled: true }]]) }),
   policyDirectories: [{ path: '/etc/netwall.d', way: known([owned('/etc/netwall.d'), owned('/etc'), owned('/')]) }],
-  bootFile: { way: known([owned('/etc/netwall/boot.nft', 0o100600), owned('/etc/netwall'), owned('/etc'), owned('/')]), text: known('add element inet netwall user_mode { 1001 : goto user_enforce }\n') },
+  bootFile: { way: known([owned('/etc/netwall/boot.nft', 0o100600), owned('/etc/netwall'), owned('/etc'), owned('/')]), text: known(sealed('add element inet netwall user_mode { 1001 : goto user_enforce }\n')) },
   stateDirectory: known(owned('/var/lib/netwall', 0o40700)),
   ...changes,
 });
