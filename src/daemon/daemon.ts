@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { release } from 'node:os';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
@@ -72,12 +71,6 @@ const CLOSED_FILE = 'closed.nft';
 const SEEN_MILLISECONDS = 2000;
 /** How exactly names that wildcards cover run out. */
 const SIGHTINGS_MILLISECONDS = 10_000;
-
-/** Kernels from 6.12 on take a new timeout for an element that exists. */
-function renewsTimeouts(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major > 6 || (major === 6 && minor >= 12);
-}
 
 /** Runs a task some time after it was last asked for, once however often it was. */
 function deferred(milliseconds: number, task: () => Promise<void>): { soon: () => void; now: () => Promise<void> } {
@@ -206,7 +199,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const own = new OwnProcesses(config.table);
   const guard = new Guard({ nft: config.nft, table, runtimeDir: config.runtimeDir, own, log });
   const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir, own, onApplied: (milliseconds, failed) => metrics.applied(milliseconds, failed) });
-  const enforcer = new Enforcer({ nft, guard, table, log, renewsTimeouts: renewsTimeouts(release()), generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
+  const enforcer = new Enforcer({ nft, guard, table, log, generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
   const save = async (name: string, data: unknown) => {
     try {
       await state.write(name, data);

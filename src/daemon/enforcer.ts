@@ -83,8 +83,6 @@ export type EnforcerOptions = {
   readonly guard: Pick<Guard, 'release' | 'hold' | 'drop'>;
   readonly table: Table;
   readonly log: Logger;
-  /** Kernels before 6.12 take no new timeout for an element that exists. */
-  readonly renewsTimeouts: boolean;
   /** Where an earlier run left the count. */
   readonly generation: number;
 };
@@ -229,7 +227,7 @@ export class Enforcer {
   async #renew(elements: readonly Element[]): Promise<void> {
     if (elements.length === 0) return;
     const add = { do: 'add', elements } as const;
-    await this.#commit(this.#options.renewsTimeouts ? [add] : [{ do: 'remove', elements }, add]);
+    await this.#commit((await this.#options.nft.renewsTimeouts()) ? [add] : [{ do: 'remove', elements }, add]);
   }
 
   /** What the gates have counted so far, where a mode is about to change. */

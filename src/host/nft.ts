@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Counter } from '../ruleset/element.ts';
 import { HostError, messageOf } from './host-error.ts';
+import { renewsTimeouts } from './nft-features.ts';
 import type { OwnProcesses } from './nft-own.ts';
 import { NFT_ENVIRONMENT, NftChild, nftMessage, writeScript } from './nft-child.ts';
 
@@ -25,6 +26,8 @@ export type Nft = {
   countElement(set: string, key: string): Promise<Counter | null>;
   /** A set as JSON that is not parsed yet. */
   listSetText(name: string): Promise<string | null>;
+  /** Whether adding an element that exists gives it a new timeout (nft-features.ts). */
+  renewsTimeouts(): Promise<boolean>;
   /** Every table, without elements. */
   listRuleset(): Promise<unknown>;
   /** The long-lived child, while there is one. */
@@ -74,6 +77,7 @@ export function openNft({ nft, table, runtimeDir, own, onApplied = () => {} }: N
   const scriptFile = join(runtimeDir, 'transaction.nft');
   const child = new NftChild({ nft, scriptFile, timeout: TIMEOUT, own });
   let childBarredUntil = 0;
+  let renews: Promise<boolean> | null = null;
 
   async function spawned(script: string): Promise<void> {
     writeScript(scriptFile, `${own.open().mark()}${script}`);
@@ -125,6 +129,7 @@ export function openNft({ nft, table, runtimeDir, own, onApplied = () => {} }: N
       return packets === undefined ? null : { packets: Number(packets), bytes: Number(bytes) };
     },
     listSetText: (name) => run(nft, 'nft list', ['-n', '-j', 'list', 'set', 'inet', table, name]),
+    renewsTimeouts: () => (renews ??= renewsTimeouts(nft, table)),
     listRuleset: () => list('nft list', ['-t', '-j', 'list', 'ruleset']),
     close: () => child.stop(),
   };

@@ -51,6 +51,7 @@ function fakeNft() {
     listSet: async () => ({ nftables: [] }),
     countElement: async () => null,
     listSetText: async () => null,
+    renewsTimeouts: async () => true,
     listRuleset: async () => ({ nftables: [] }),
     close() {},
   };
@@ -66,7 +67,7 @@ function fakeNft() {
 
 async function start(...lasts: number[]) {
   const kernel = fakeNft();
-  const enforcer = new Enforcer({ nft: kernel.nft, guard: { release: async () => {}, hold: () => {}, drop: async () => {} }, table: TABLE, log: pino({ level: 'silent' }), renewsTimeouts: true, generation: 0 });
+  const enforcer = new Enforcer({ nft: kernel.nft, guard: { release: async () => {}, hold: () => {}, drop: async () => {} }, table: TABLE, log: pino({ level: 'silent' }), generation: 0 });
   const apply = (rules: PrincipalRuleset, since = enforcer.grantSequence) => enforcer.apply([rules], { drains: new Map(), oneByOne: false, since });
   await enforcer.observe([]);
   await apply(ruleset(...lasts));

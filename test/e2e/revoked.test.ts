@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import test from 'ava';
 import { repository } from './namespace.ts';
-import { link, sparePorts } from './plan.ts';
+import { accounts, link, sparePorts } from './plan.ts';
 import { worldFor } from './sentences.ts';
 import { until } from './until.ts';
 import type { Who } from './plan.ts';
@@ -56,6 +56,14 @@ const ended = (port: number) =>
     return stdout.split('\n').some((line) => line.includes('"type":"ended"') && line.includes(`"port":${port}`));
   });
 
+/** Whether this kernel still says whose a closed connection was, that is, from Linux 6.16 on; before, it shows as root's, and nobody can tell that its policy is gone. */
+const ownerIsKept = async (port: number) => {
+  const { stdout } = await world().exec('/bin/cat', ['/proc/net/tcp']);
+  const uids = stdout.split('\n').map((line) => line.trim().split(/\s+/)).filter(([, , remote = '']) => remote.endsWith(`:${port.toString(16).toUpperCase().padStart(4, '0')}`)).map((fields) => fields[7]);
+  if (uids.length !== 1) throw new Error(`${uids.length} connections to port ${port}`);
+  return uids[0] === `${accounts.webapp.uid}`;
+};
+
 test.serial('closed, and still allowed: everything arrives', async (t) => {
   const connection = await fill('webapp', PORT + 1);
   await connection.close();
@@ -67,9 +75,14 @@ test.serial('closed, and still allowed: everything arrives', async (t) => {
 test.serial('closed, and then no longer allowed: the rest does not arrive', async (t) => {
   const connection = await fill('webapp', PORT + 2);
   await connection.close();
+  const known = await ownerIsKept(PORT + 2);
   await world().policy('webapp.yaml', policy('webapp', [PORT + 3, PORT + 4, PORT + 5]));
-  await ended(PORT + 2);
-  t.true((await connection.received()) < connection.written);
+  if (known) await ended(PORT + 2);
+  else await world().ctl(['reload']);
+  const received = await connection.received();
+  // the limit that docs/limits.md tells of
+  if (known) t.true(received < connection.written);
+  else t.is(received, connection.written);
 });
 
 test.serial('no longer allowed, and then closed: the rest does not arrive', async (t) => {
@@ -85,9 +98,12 @@ test.serial('blocked by an operator: the rest does not arrive; what the peer has
   const connection = await fill('webapp', PORT + 4);
   await others.close();
   await connection.close();
+  const known = await ownerIsKept(PORT + 4);
   t.is((await world().ctl(['block', 'webapp'])).exitCode, 0);
-  await ended(PORT + 4);
-  t.true((await connection.received()) < connection.written);
+  if (known) {
+    await ended(PORT + 4);
+    t.true((await connection.received()) < connection.written);
+  }
   t.is(await others.received(), others.written);
   t.is((await world().ctl(['unblock', 'webapp'])).exitCode, 0);
 });
