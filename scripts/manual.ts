@@ -110,7 +110,7 @@ function keyEntries({ properties = {} }: JsonSchema, prefix = ''): Entry[] {
 }
 
 /** As YAML has it. */
-function written(value: unknown): string {
+export function written(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
   return typeof value === 'string' && /^0x|[:#]/.test(value) ? `"${value}"` : String(value);
 }
