@@ -10,17 +10,16 @@ import type { Position } from '../policy/policy.ts';
 import type { PolicyFile } from '../policy/policy-set.ts';
 import { formatProblem, hasErrors, type Problem } from '../policy/problem.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { Paint } from './output.ts';
+import type { ColourPrinter } from './output.ts';
 import { paintDiff, unifiedDiff } from './unified-diff.ts';
 
 export type AllowOptions = { readonly inbound?: boolean; readonly from?: boolean; readonly comment?: string; readonly private?: boolean; readonly write?: boolean };
-type Output = { readonly json: boolean; readonly say: (text: string) => void; readonly complain: (text: string) => void; readonly paint: Paint };
 
 const place = ({ file, line, column }: Position) => `${file}:${line}:${column}`;
 const position = ({ at: { file, line, column } }: Rule) => ({ file, line, column });
 
 /** Returns the exit code. Throws ControlError and HostError. */
-export async function allowCommand(socket: string, service: string, words: readonly string[], options: AllowOptions, { json, say, complain, paint }: Output): Promise<number> {
+export async function allowCommand(socket: string, service: string, words: readonly string[], options: AllowOptions, { json, say, complain, paint }: ColourPrinter): Promise<number> {
   const asked = readPermission(words, { inbound: options.inbound === true || options.from === true, private: options.private === true });
   if (!asked.ok) throw new ControlError('invalid', `${asked.fault}${asked.hint === undefined ? '' : `: ${asked.hint}`}`);
   if (options.write === true && process.geteuid?.() !== 0) throw new ControlError('not permitted', 'policy files belong to root: be root for --write');

@@ -4,9 +4,10 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, type LearningReport } from '../control/api.ts';
 import { ask, ControlError } from '../control/client.ts';
+import { messageOf } from '../host/host-error.ts';
+import type { Printer } from './output.ts';
 
 export type LearnOptions = { readonly for: string; readonly wildcards?: boolean; readonly write?: string; readonly stop?: boolean };
-type Output = { readonly json: boolean; readonly say: (text: string) => void; readonly complain: (text: string) => void };
 
 const LOOK_MILLISECONDS = 500;
 
@@ -15,7 +16,7 @@ function save(path: string, text: string): void {
   try {
     writeFileSync(path, text, { flag: 'wx', mode: 0o644 });
   } catch (error) {
-    throw new ControlError('failed', `${path} is not written: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ControlError('failed', `${path} is not written: ${messageOf(error)}`);
   }
 }
 
@@ -24,12 +25,12 @@ function writable(path: string): void {
   try {
     accessSync(dirname(resolve(path)), constants.W_OK);
   } catch (error) {
-    throw new ControlError('failed', `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ControlError('failed', `${path} cannot be written: ${messageOf(error)}`);
   }
 }
 
 /** Returns the exit code. Throws ControlError. */
-export async function learnCommand(socket: string, service: string, options: LearnOptions, { json, say, complain }: Output): Promise<number> {
+export async function learnCommand(socket: string, service: string, options: LearnOptions, { json, say, complain }: Printer): Promise<number> {
   const query = new URLSearchParams({ service });
   const stop = () => ask<LearningReport>(socket, 'POST', `/v1/learn/stop?${query.toString()}`);
   const finish = (report: LearningReport): number => {

@@ -22,6 +22,10 @@ export function painter(isTerminal: boolean, environment: Environment, choice: C
   return hasColours(isTerminal, environment, choice) ? (colour, text) => `\u001B[${COLOURS[colour]}m${text}\u001B[0m` : (_colour, text) => text;
 }
 
+/** Where a command says what it has to say. */
+export type Printer = { readonly json: boolean; readonly say: (text: string) => void; readonly complain: (text: string) => void };
+export type ColourPrinter = Printer & { readonly paint: Paint };
+
 /** The locale's own say, by POSIX's order. */
 export function isUnicode({ LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
   return /utf-?8/i.test([LC_ALL, LC_CTYPE, LANG].find(isSet) ?? '');

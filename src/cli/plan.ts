@@ -15,19 +15,15 @@ import { type Address, parseAddress } from '../net/address.ts';
 import { type BadFile, buildPolicySet, type IdOf, type PolicySet, type ServiceEntry } from '../policy/policy-set.ts';
 import { formatProblem, hasErrors } from '../policy/problem.ts';
 import { listedNames } from '../policy/rule.ts';
+import { accountNames } from '../resolve/principals.ts';
 import { checkCommand } from './check.ts';
-import type { Paint } from './output.ts';
+import type { ColourPrinter } from './output.ts';
 import { planText } from './plan-text.ts';
 
-type Output = { readonly json: boolean; readonly paint: Paint; readonly say: (text: string) => void; readonly complain: (text: string) => void };
 
 async function lookUpAccounts({ installed, candidates }: Planned): Promise<IdOf> {
-  const wanted = { user: new Set<string>(), group: new Set<string>() };
-  for (const { parsed } of [...installed, ...candidates]) {
-    for (const { kind, subjects } of [...parsed.policies, ...parsed.salvage]) for (const { id } of subjects) if (typeof id === 'string') wanted[kind].add(id);
-  }
   const accounts = openAccounts(null);
-  await accounts.refresh(wanted, true);
+  await accounts.refresh(accountNames([...installed, ...candidates].flatMap(({ parsed }) => [...parsed.policies, ...parsed.salvage])), true);
   if (accounts.error !== null) throw new HostError('accounts', accounts.error);
   return accounts.id;
 }
@@ -111,14 +107,14 @@ function daemonNotes(status: StatusReport | null, services: readonly ServicePlan
 }
 
 /** As `check` does, of what only shows with the ids of accounts. */
-function sayRefused(refused: readonly BadFile[], count: number, json: boolean, say: Output['say'], complain: Output['complain']): void {
+function sayRefused(refused: readonly BadFile[], count: number, json: boolean, say: ColourPrinter['say'], complain: ColourPrinter['complain']): void {
   const problems = refused.flatMap((file) => file.problems.map((problem) => ({ problem, text: file.text })));
   if (!json) for (const { problem, text } of problems) complain(formatProblem(problem, text));
   else say(JSON.stringify({ valid: false, files: count, services: [], problems: problems.map(({ problem: { severity, at, message, hint } }) => ({ severity, ...at, message, hint: hint ?? null })) }));
 }
 
 /** Returns the exit code. Throws ControlError and HostError. */
-export async function planCommand(socket: string, paths: readonly string[], { json, paint, say, complain }: Output): Promise<number> {
+export async function planCommand(socket: string, paths: readonly string[], { json, paint, say, complain }: ColourPrinter): Promise<number> {
   if (paths.length === 0) throw new ControlError('invalid', 'which files? netwallctl plan FILE|DIR …');
   const checked: string[] = [];
   const verdict = checkCommand(paths, json, (text) => checked.push(text), complain);

@@ -3,12 +3,13 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { EXIT, type EventReport, type TrialReport } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
+import { messageOf } from '../host/host-error.ts';
+import type { Printer } from './output.ts';
 
 export type TryOptions = { readonly timeout: string; readonly confirm?: boolean; readonly cancel?: boolean };
-type Output = { readonly json: boolean; readonly say: (text: string) => void; readonly complain: (text: string) => void };
 
 /** Returns the exit code. Throws ControlError. */
-export async function tryCommand(socket: string, paths: readonly string[], { timeout, confirm, cancel }: TryOptions, { json, say, complain }: Output): Promise<number> {
+export async function tryCommand(socket: string, paths: readonly string[], { timeout, confirm, cancel }: TryOptions, { json, say, complain }: Printer): Promise<number> {
   const tell = (outcome: string): number => {
     say(json ? JSON.stringify({ outcome }) : outcome);
     return outcome === 'confirmed' ? EXIT.ok : EXIT.rolledBack;
@@ -39,7 +40,7 @@ export async function tryCommand(socket: string, paths: readonly string[], { tim
   // of a script the next line is no answer: there is --confirm for that
   const lines = process.stdin.isTTY ? createInterface({ input: process.stdin }) : null;
   const post = (path: string) => {
-    ask(socket, 'POST', path).catch((error: unknown) => complain(`error: ${error instanceof Error ? error.message : String(error)}`));
+    ask(socket, 'POST', path).catch((error: unknown) => complain(`error: ${messageOf(error)}`));
   };
   lines?.once('line', (line) => post(line.trim() === '' ? '/v1/try/confirm' : '/v1/try/cancel'));
   process.on('SIGINT', () => post('/v1/try/cancel'));

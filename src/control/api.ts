@@ -1,5 +1,6 @@
 /** The JSON of the control socket, version 1. What is here stays; keys may be added. */
 import type { Drift } from '../daemon/drift.ts';
+import type { Destination } from '../ruleset/destinations.ts';
 import type { DnsMode, Mode, PrincipalKind } from '../policy/policy.ts';
 
 export const API_VERSION = 'netwall/v1';
@@ -21,18 +22,7 @@ export type NameReport = {
 };
 
 /** What a policy entry let through at a port, all its addresses together. */
-export type DestinationReport = {
-  readonly direction: 'out' | 'in';
-  /** A name, address, network or range, as the entry says it. */
-  readonly to: string;
-  readonly protocol: string;
-  /** Remote if outbound, local if inbound: `443`, `8000-8010`; null: every port, or a protocol without ports. */
-  readonly port: string | null;
-  /** How many elements of the kernel's sets this is. */
-  readonly elements: number;
-  readonly packets: number;
-  readonly bytes: number;
-};
+export type DestinationReport = Destination;
 
 /** How a service's names are resolved; the counts are there with `dns: filtered`. */
 export type DnsReport = {

@@ -1,6 +1,6 @@
 /** Would it pass, by which line, and what to write if it should. Pure: answers from the same `verdict` the kernel is tested against. */
 import { getDomain } from 'tldts';
-import { type Address, addressInNetwork, formatAddress, parseAddress } from '../net/address.ts';
+import { type Address, addressInNetwork, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
 import { entryHint } from '../policy/entry-text.ts';
 import { readPermission } from '../policy/permission.ts';
 import { portMatchText } from '../policy/ports.ts';
@@ -39,7 +39,7 @@ function guardedBy({ confinement, action, inbound, rule }: Verdict, remote: Addr
   if (confinement === null || inbound || rule !== null || remote === null || (action === 'accept' && confinement.mode !== 'audit')) return null;
   const networks = allowedNetworks(confinement);
   for (const listed of confinement.allow) {
-    const found = judgeAddresses(listed, confinement, networks).guarded.find(({ address }) => address.family === remote.family && address.value === remote.value);
+    const found = judgeAddresses(listed, confinement, networks).guarded.find(({ address }) => sameAddress(address, remote));
     if (found !== undefined) return { rule: listed, reason: found.reason };
   }
   return null;

@@ -1,5 +1,5 @@
 /** The reverse question: who may reach a name or an address, and by which entry. Pure. */
-import { type Address, addressInNetwork, formatAddress, parseAddress } from '../net/address.ts';
+import { type Address, addressInNetwork, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
 import { portMatchText } from '../policy/ports.ts';
 import type { Rule } from '../policy/rule.ts';
 import { matchesDomain, parseDomainPattern } from '../resolve/domain-pattern.ts';
@@ -7,12 +7,10 @@ import type { Confinement } from '../ruleset/confinement.ts';
 import { allowedNetworks, judgeAddresses } from '../ruleset/admitted.ts';
 import type { WhoEntry, WhoReport } from './api.ts';
 
-const same = (a: Address) => (b: Address) => a.family === b.family && a.value === b.value;
-
 /** Whether a rule is about an address, by itself or by what DNS said. */
 function meansAddress(rule: Rule, confinement: Confinement, address: Address): boolean {
   if (rule.target.kind === 'network') return addressInNetwork(address, rule.target.network);
-  return judgeAddresses(rule, confinement, allowedNetworks(confinement)).admitted.some(same(address));
+  return judgeAddresses(rule, confinement, allowedNetworks(confinement)).admitted.some((one) => sameAddress(one, address));
 }
 
 /** Whether a rule is about a name, itself or by an address of it. */

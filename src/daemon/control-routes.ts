@@ -37,11 +37,6 @@ const NO_TRIAL = { status: 404, body: { error: 'nothing is being tried' } };
 const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
 
 /** A kernel that does not answer must not keep the daemon from saying so. */
-function noCounters(error: unknown): ReadonlyMap<string, Counter> {
-  if (error instanceof HostError) return NO_COUNTERS;
-  throw error;
-}
-
 function unreadable(error: unknown): null {
   if (error instanceof HostError) return null;
   throw error;
@@ -65,7 +60,7 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         const one = reconciler.services.find(({ entry }) => entry.service === name);
         if (name !== null && one === undefined && !reconciler.unloaded) return noService(name);
         const silent = reconciler.state === 'starting' || reconciler.unloaded;
-        const counters = silent ? NO_COUNTERS : await enforcer.counters().catch(noCounters);
+        const counters = silent ? NO_COUNTERS : ((await enforcer.counters().catch(unreadable)) ?? NO_COUNTERS);
         if (one === undefined) return ok(statusReport(status, counters));
         return ok(detailedReport(status, counters, one, silent ? null : await traffic.destinations(one.entry.service).catch(unreadable)));
       },

@@ -1,13 +1,10 @@
 /** Puts the parts together and runs until told to stop: the reconciler in the middle, everything else tells it that something changed. */
-import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
 import { serveControl } from '../control/server.ts';
-import { readResolvConf } from '../dns/resolv-conf.ts';
-import type { NameServer } from '../config/endpoint.ts';
 import { openAccounts, savedAccounts } from '../host/accounts.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { lockTable } from '../host/instance-lock.ts';
@@ -18,7 +15,7 @@ import { openNft } from '../host/nft.ts';
 import { openPolicyFiles } from '../host/policy-files.ts';
 import { type LookUp, Resolver } from '../host/resolver.ts';
 import { goodVersions } from '../host/last-good.ts';
-import { RESOLV_CONF } from '../host/nameservers.ts';
+import { Nameservers } from '../host/nameservers.ts';
 import { openStateFiles, type StateFiles, writeFileAtomically } from '../host/state-files.ts';
 import { openNotify, watchdogInterval } from '../host/systemd.ts';
 import { DnsListeners } from '../host/dns-listeners.ts';
@@ -26,7 +23,7 @@ import { openForwarder } from '../host/forward.ts';
 import { useOwnGroup } from '../host/own-group.ts';
 import { watchDirectories } from '../host/watch.ts';
 import { nameMatcher } from '../resolve/name-matcher.ts';
-import { type Address, formatAddress, parseAddress } from '../net/address.ts';
+import { formatAddress } from '../net/address.ts';
 import type { GoodVersion } from '../policy/policy-set.ts';
 import { analyse } from '../dns/answer.ts';
 import { outcomeOf } from '../dns/look-up.ts';
@@ -88,39 +85,6 @@ function deferred(milliseconds: number, task: () => Promise<void>): { soon: () =
     },
     now,
   };
-}
-
-/** The system's nameservers, read anew when resolv.conf changes. */
-class Nameservers {
-  #servers: readonly NameServer[] = [];
-  #addresses: readonly Address[] = [];
-  #text: string | null = null;
-
-  /** Returns whether anything changed. Without a readable file, what was known stays. */
-  read(): boolean {
-    let text = '';
-    try {
-      text = readFileSync(RESOLV_CONF, 'utf8');
-    } catch {
-      if (this.#text !== null) return false;
-    }
-    if (text === this.#text) return false;
-    this.#text = text;
-    this.#servers = readResolvConf(text);
-    this.#addresses = this.#servers.flatMap(({ address }) => {
-      const parsed = parseAddress(address);
-      return parsed.ok ? [parsed.value] : [];
-    });
-    return true;
-  }
-
-  get servers(): readonly NameServer[] {
-    return this.#servers;
-  }
-
-  get addresses(): readonly Address[] {
-    return this.#addresses;
-  }
 }
 
 async function readState<T>(state: StateFiles, name: string, schema: z.ZodType<T>, log: Logger): Promise<T | null> {
@@ -275,7 +239,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       savingBook.soon();
       if (generation === -1 || enforcer.generation !== generation) boot.soon();
       generation = enforcer.generation;
-      if (running.state === 'enforcing' && !running.unloaded && !trial.inForce) void operator.retain(new Set(running.policySet.services.map(({ service }) => service)));
+      if (running.state === 'enforcing' && !running.unloaded && !trial.inForce) void operator.retain(() => new Set(running.policySet.services.map(({ service }) => service)));
       if (ready || running.state !== 'enforcing') return;
       ready = true;
       setTimeout(collectGarbage, SETTLED_MILLISECONDS).unref();

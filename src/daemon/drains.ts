@@ -4,6 +4,7 @@
  */
 import { type Address, formatAddress, parseAddress } from '../net/address.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
+import { principalOf } from '../ruleset/compile.ts';
 import { type ElementChanges } from '../ruleset/diff.ts';
 import { type Element, elementComment, elementId } from '../ruleset/element.ts';
 import { portsInClass, type ProtocolClass } from '../ruleset/protocol.ts';
@@ -65,7 +66,7 @@ export class Drains {
   /** Takes over what the kernel's drain sets hold, e.g. from an earlier run of the daemon. */
   observe(elements: readonly Element[]): void {
     this.#draining = new Map();
-    for (const element of elements) this.#remember(`${element.set.startsWith('group') ? 'group' : 'user'} ${element.key.split(' ', 1)[0]}`, element);
+    for (const element of elements) this.#remember(principalOf(element), element);
   }
 
   /** Whether a user's flow lives on in a drain set. */

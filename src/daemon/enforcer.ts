@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { HostError } from '../host/host-error.ts';
 import type { ElementChange } from '../host/nft-monitor.ts';
 import type { Nft } from '../host/nft.ts';
-import { gateElements, type PrincipalRuleset, principalName } from '../ruleset/compile.ts';
+import { gateElements, type PrincipalRuleset, principalOf } from '../ruleset/compile.ts';
 import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
 import { type Counter, type Element, elementId, type ObservedElement, withEnd } from '../ruleset/element.ts';
 import { ListingError, readElements, readElementsOf } from '../ruleset/listing.ts';
@@ -33,11 +33,6 @@ type Held = Holding & { readonly ruleset: PrincipalRuleset | null };
 
 const POLICY = new Set(POLICY_SETS);
 const isDrain = ({ set }: Element) => set.includes('_drain');
-
-/** `user_egress4`, `1001 . 10.0.0.1 . …` → `user 1001`. */
-function principalOf({ set, key }: Element): string {
-  return principalName(set.startsWith('group') ? 'group' : 'user', Number(key.split(' ', 1)[0]));
-}
 
 const isPermission = (set: string) => /_(egress|ingress)/.test(set);
 const isGate = ({ set }: Element) => set.endsWith('_mode') || set.endsWith('_refused');

@@ -4,7 +4,7 @@ import { type Explained, explain, type Question } from '../control/explain.ts';
 import type { Owner } from '../host/accounts.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Nft } from '../host/nft.ts';
-import { type Address, formatAddress } from '../net/address.ts';
+import { type Address, formatAddress, sameAddress } from '../net/address.ts';
 import type { BookEntry } from '../resolve/address-book.ts';
 import type { PassiveDns } from '../resolve/passive-dns.ts';
 import type { Counter } from '../ruleset/element.ts';
@@ -47,7 +47,7 @@ export class Explainer {
   }
 
   #name({ name: asked, confinement, packet }: Explained): ExplainReport['name'] {
-    const leadsThere = ({ value, family }: Address) => packet !== null && value === packet.remote.value && family === packet.remote.family;
+    const leadsThere = (address: Address) => packet !== null && sameAddress(address, packet.remote);
     const name = asked ?? [...(confinement?.addresses ?? [])].find(([, addresses]) => addresses.some(leadsThere))?.[0];
     if (name === undefined) return null;
     const { addresses } = this.#options.entry(name);

@@ -101,9 +101,10 @@ export class Operator {
     return this.#end('revoked', () => this.#options.permits.revoke(({ id, service }) => which === 'all' || which === service || which === `${id}`));
   }
 
-  /** Ends what was granted to services that are gone. */
-  async retain(services: ReadonlySet<string>): Promise<void> {
-    await this.#end('ended with its service', () => this.#options.permits.retain(services)).catch((error: unknown) => {
+  /** Ends what was granted to services that are gone; `services`: those there are. Nothing granted costs nothing. */
+  async retain(services: () => ReadonlySet<string>): Promise<void> {
+    if (this.#options.permits.counts.size === 0) return;
+    await this.#end('ended with its service', () => this.#options.permits.retain(services())).catch((error: unknown) => {
       if (!(error instanceof HostError)) throw error;
       this.#options.log.error({ err: error.message }, 'state is not saved');
     });

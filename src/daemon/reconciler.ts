@@ -10,7 +10,7 @@ import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy
 import { destroySockets, liveSockets, peerSockets } from '../host/sockets.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet, type ServiceEntry } from '../policy/policy-set.ts';
-import { resolvePrincipals } from '../resolve/principals.ts';
+import { accountNames, resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
@@ -315,17 +315,8 @@ export class Reconciler {
   /** Which version of each file is in force, with the accounts that its names stand for. */
   async #readPolicies(lookAgain: boolean): Promise<void> {
     const { accounts, drift } = this.#options;
-    const wanted = { user: new Set<string>(), group: new Set<string>() };
     const files = this.#options.tried(this.#scan.files);
-    for (const { parsed } of files) {
-      for (const { kind, subjects } of [...parsed.policies, ...parsed.salvage]) {
-        for (const { id } of subjects) if (typeof id === 'string') wanted[kind].add(id);
-      }
-    }
-    for (const { kind, subjects } of this.#set.services) {
-      for (const { id } of subjects) if (typeof id === 'string') wanted[kind].add(id);
-    }
-    await accounts.refresh(wanted, lookAgain);
+    await accounts.refresh(accountNames([...files.flatMap(({ parsed }) => [...parsed.policies, ...parsed.salvage]), ...this.#set.services]), lookAgain);
     drift.update('identity', accounts.error === null ? [] : [{ service: null, detail: `account look-ups fail: ${accounts.error}` }], new Date());
     this.#set = buildPolicySet(files, this.#good, accounts.id);
     // what is only tried is no good version of anything

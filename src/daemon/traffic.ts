@@ -3,9 +3,9 @@
  * and destinations only of services that somebody asks for.
  */
 import type { DestinationReport, TrafficReport } from '../control/api.ts';
-import { principalName } from '../ruleset/compile.ts';
+import { principalName, principalOf } from '../ruleset/compile.ts';
 import { destinationsOf } from '../ruleset/destinations.ts';
-import type { Counter, ObservedElement } from '../ruleset/element.ts';
+import type { Counter } from '../ruleset/element.ts';
 import type { ServiceState } from './desired.ts';
 import type { Enforcer } from './enforcer.ts';
 import { Lane } from './lane.ts';
@@ -93,5 +93,3 @@ export class Traffic {
     };
   }
 }
-
-const principalOf = ({ set, key }: ObservedElement) => principalName(set.startsWith('group') ? 'group' : 'user', Number(key.split(' ', 1)[0]));

@@ -63,6 +63,8 @@ export function networkAt(address: Address, prefix: number): Network {
   return { family: address.family, prefix, first, last: first | ((1n << host) - 1n) };
 }
 
+export const sameAddress = (a: Address, b: Address): boolean => a.family === b.family && a.value === b.value;
+
 export function addressInNetwork(address: Address, network: Network): boolean {
   return address.family === network.family && network.first <= address.value && address.value <= network.last;
 }

@@ -8,6 +8,15 @@ export type Principals = {
   readonly missing: readonly string[];
 };
 
+type Named = Pick<ServiceEntry, 'kind' | 'subjects'>;
+
+/** The accounts that are called by name, for NSS to be asked. */
+export function accountNames(policies: readonly Named[]): { readonly user: ReadonlySet<string>; readonly group: ReadonlySet<string> } {
+  const names = { user: new Set<string>(), group: new Set<string>() };
+  for (const { kind, subjects } of policies) for (const { id } of subjects) if (typeof id === 'string') names[kind].add(id);
+  return names;
+}
+
 /** root is never blocked by a document nobody could read: that would lock the administrator out. */
 const ROOT = 0;
 

@@ -2,7 +2,7 @@
  * What changes at the addresses that names have now and is not said of a network or a name: an address that two names share, or one that another entry
  * admits or denies. Pure.
  */
-import type { Address, Interval } from '../net/address.ts';
+import { type Address, type Interval, sameAddress } from '../net/address.ts';
 import { paintPorts, portIndex, type PortInterval, type PortLayer, type Rectangle } from '../net/rectangle.ts';
 import { addressIntervals, portIntervals } from '../net/interval.ts';
 import { domainText, type Rule } from '../policy/rule.ts';
@@ -48,7 +48,7 @@ function rulesAt(side: Effective): (known: Known) => { readonly allow: readonly 
   const [allowed, denied] = [networkIndex([...side.allow, ...side.implicit]), networkIndex(side.deny)];
   const networks = side.allow.flatMap(({ target }) => (target.kind === 'network' ? [target.network] : []));
   return ({ address, names }) => {
-    const here = names.filter((name) => side.addresses.get(name)?.some(({ family, value }) => family === address.family && value === address.value) === true);
+    const here = names.filter((name) => side.addresses.get(name)?.some((one) => sameAddress(one, address)) === true);
     const byName = (index: typeof allow) => [...new Set(here.flatMap((name) => rulesFor(index, { name, wildcard: false })))];
     const admitted = byName(allow).filter((rule) => guard(address, { private: rule.private, networks }).admitted);
     return { allow: [...allowed(address), ...admitted], deny: [...denied(address), ...byName(deny)] };

@@ -222,6 +222,9 @@ function ingressPermissions(confinement: Confinement, family: Family): Permissio
 
 export const principalName = (kind: PrincipalKind, id: number): string => `${kind} ${id}`;
 
+/** `user_egress4`, `1001 . 10.0.0.1 . …` → `user 1001`. */
+export const principalOf = ({ set, key }: Pick<Element, 'set' | 'key'>): string => principalName(set.startsWith('group') ? 'group' : 'user', Number(key.split(' ', 1)[0]));
+
 /** The elements that send a principal's packets to a mode. */
 export function gateElements(kind: PrincipalKind, id: number, mode: KernelMode): readonly Element[] {
   return [

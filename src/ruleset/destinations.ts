@@ -6,8 +6,9 @@ export type Destination = {
   /** A name, address, network or range, as the entry says it. */
   readonly to: string;
   readonly protocol: string;
-  /** Remote if outbound, local if inbound; null: every port, or a protocol without ports. */
+  /** Remote if outbound, local if inbound: `443`, `8000-8010`; null: every port, or a protocol without ports. */
   readonly port: string | null;
+  /** How many elements of the kernel's sets this is. */
   readonly elements: number;
   readonly packets: number;
   readonly bytes: number;

@@ -3,7 +3,7 @@
  * and what `explain` answers from; it shares no code with `compile` beyond the rules themselves.
  */
 import type { Address } from '../net/address.ts';
-import { addressInNetwork, networkOf } from '../net/address.ts';
+import { addressInNetwork, networkOf, sameAddress } from '../net/address.ts';
 import type { Rule } from '../policy/rule.ts';
 import { addressesFor, allowedNetworks, judgeAddresses } from './admitted.ts';
 import type { Confinement } from './confinement.ts';
@@ -44,8 +44,6 @@ function hasPorts(rule: Rule, packet: Packet, port: number): boolean {
     return ports !== null && (wanted === 'icmp' || wanted === 'other' || (ports.first <= port && port <= ports.last));
   });
 }
-
-const sameAddress = (a: Address, b: Address) => a.family === b.family && a.value === b.value;
 
 function denies(rule: Rule, confinement: Confinement, remote: Address): boolean {
   if (rule.target.kind === 'network') return addressInNetwork(remote, rule.target.network);

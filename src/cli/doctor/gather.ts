@@ -16,7 +16,7 @@ import { openSockets, readProcesses } from '../../host/survey/processes.ts';
 import { programDirectories, readCapablePrograms, readSetIdPrograms } from '../../host/survey/programs.ts';
 import { readUnits } from '../../host/survey/units.ts';
 import type { PolicySet } from '../../policy/policy-set.ts';
-import { resolvePrincipals } from '../../resolve/principals.ts';
+import { accountNames, resolvePrincipals } from '../../resolve/principals.ts';
 import { shadows } from '../../ruleset/shadow.ts';
 import { BOOT_UNIT } from './files.ts';
 import { NAME_SOCKETS } from './name-services.ts';
@@ -47,8 +47,7 @@ function configuration(): { readonly config: Config; readonly problem: string | 
 /** Who is governed by the files alone, as NSS knows them now. */
 async function servicesOfFiles({ services }: PolicySet): Promise<readonly Governed[]> {
   const accounts = openAccounts(null);
-  const names = (kind: 'user' | 'group') => new Set(services.filter((entry) => entry.kind === kind).flatMap(({ subjects }) => subjects.flatMap(({ id }) => (typeof id === 'string' ? [id] : []))));
-  await accounts.refresh({ user: names('user'), group: names('group') }, false);
+  await accounts.refresh(accountNames(services), false);
   const principals = resolvePrincipals(services, accounts.id);
   return services.map(({ service, kind, linked }, at) => ({
     service,
