@@ -1,13 +1,14 @@
 /** How long netwallctl takes from start to end, beside a Node that has nothing to do. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../test/e2e/world.ts';
-import { type Figure, median, quantile, single } from './figures.ts';
+import { median, quantile, single } from './figures.ts';
+import type { Outcome } from './outcome.ts';
 import { writePolicies } from './policies.ts';
 
 const POLICIES = 20;
 const RUNS = 25;
 
-export const cli = async (world: World): Promise<readonly Figure[]> => {
+export const cli = async (world: World): Promise<Outcome> => {
   await writePolicies(world, POLICIES, () => ({ addresses: 10 }));
   await world.daemon.start({ config: {} });
   await sleep(3000);
@@ -31,11 +32,13 @@ export const cli = async (world: World): Promise<readonly Figure[]> => {
   }
   const way = quantile(times.get('nothing') ?? [], 0.5);
   const of = (name: keyof typeof commands): number[] => (times.get(name) ?? []).map((time) => time - way);
-  return [
-    median('node -e ""', 'ms', of('node')),
-    median(`netwallctl status, ${POLICIES} services`, 'ms', of('status'), 120),
-    median('netwallctl status SERVICE', 'ms', of('one')),
-    median('netwallctl --help', 'ms', of('help')),
-    single('status beside node', quantile(of('status'), 0.5) / quantile(of('node'), 0.5), 'times'),
-  ];
+  return {
+    figures: [
+      median('node -e ""', 'ms', of('node')),
+      median(`netwallctl status, ${POLICIES} services`, 'ms', of('status'), 120),
+      median('netwallctl status SERVICE', 'ms', of('one')),
+      median('netwallctl --help', 'ms', of('help')),
+      single('status beside node', quantile(of('status'), 0.5) / quantile(of('node'), 0.5), 'times'),
+    ],
+  };
 };

@@ -7,7 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Who } from '../test/e2e/plan.ts';
 import type { World } from '../test/e2e/world.ts';
-import { type Figure, quantile, single } from './figures.ts';
+import { medianOf } from './comparison-table.ts';
+import { type Figure, single } from './figures.ts';
+import { interleaved } from './interleave.ts';
+import type { Outcome } from './outcome.ts';
 import { residentOf } from './processes.ts';
 
 const ROUNDS = 5;
@@ -66,11 +69,8 @@ const throughput = async (world: World, directory: string, { who, server, port }
 
 /** Each contestant in turn, `ROUNDS` times; medians. */
 const compare = async (measure: (contestant: Contestant) => Promise<number>): Promise<Readonly<Record<string, number>>> => {
-  const samples = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const contestant of round % 2 === 0 ? contestants : contestants.toReversed()) samples.get(contestant.name)?.push(await measure(contestant));
-  }
-  return Object.fromEntries([...samples].map(([name, values]) => [name, quantile(values, 0.5)]));
+  const series = await interleaved(contestants, ROUNDS, measure);
+  return Object.fromEntries(series.map((each) => [each.name, medianOf(each)]));
 };
 
 const both = (what: string, unit: string, { netwalld: ours = Number.NaN, dnsmasq: theirs = Number.NaN }: Readonly<Record<string, number>>, atMost?: number): Figure[] => [
@@ -81,7 +81,7 @@ const both = (what: string, unit: string, { netwalld: ours = Number.NaN, dnsmasq
 
 const programs = { '/usr/bin/gcc': 'gcc libc6-dev', '/usr/bin/dnsperf': 'dnsperf', '/usr/sbin/dnsmasq': 'dnsmasq-base' } as const;
 
-export const dns = async (world: World): Promise<readonly Figure[]> => {
+export const dns = async (world: World): Promise<Outcome> => {
   const missing = Object.entries(programs).flatMap(([program, packages]) => (existsSync(program) ? [] : [packages]));
   if (missing.length > 0) throw new Error(`programs are missing: apt-get install ${missing.join(' ')}`);
   const directory = mkdtempSync(join(tmpdir(), 'netwall-bench-'));
@@ -112,7 +112,7 @@ export const dns = async (world: World): Promise<readonly Figure[]> => {
     const before = residentOf(pid);
     await throughput(world, directory, netwalld, 'f', MANY);
     figures.push(single('memory before many names', before, 'MB'), single(`memory after ${MANY} more names`, residentOf(pid), 'MB', before * 1.2));
-    return figures;
+    return { figures };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startFlood } from '../test/e2e/flood.ts';
 import type { World } from '../test/e2e/world.ts';
 import { until } from '../test/e2e/until.ts';
-import { type Figure, median, quantile, single } from './figures.ts';
+import { median, quantile, single } from './figures.ts';
+import type { Outcome } from './outcome.ts';
 import { accountOf, elsewhere, writePolicies } from './policies.ts';
 
 const POLICIES = 1000;
@@ -33,7 +34,7 @@ const withoutGuard = async (world: World) => {
   return { tried, arrived: total, milliseconds: counts.map((count) => (count * elapsed) / tried) };
 };
 
-export const drift = async (world: World): Promise<readonly Figure[]> => {
+export const drift = async (world: World): Promise<Outcome> => {
   await writePolicies(world, POLICIES, () => ({ addresses: 40 }));
   await world.daemon.start({ config: { reconcile_interval: '1h' }, within: 60_000 });
   await until('the guard is there', async () => (await world.status()).guard.state === 'held', 20_000);
@@ -76,16 +77,18 @@ export const drift = async (world: World): Promise<readonly Figure[]> => {
   await world.exec('/bin/sh', ['-c', 'exec /usr/sbin/nft -i'], { input: `${script}\n`, timeout: 120_000 });
   const made = performance.now() - start;
   await until('all is as it was', intact, 120_000);
-  return [
-    median(`everything back after a flush, ${POLICIES} policies x 40 addresses, p50`, 'ms', restored, 1500),
-    single('… max', Math.max(...restored), 'ms'),
-    median('an allowed connection goes through again, p50', 'ms', waited),
-    single(`datagrams past the wall during ${FLUSHES} flushes, of ${tried}`, arrived, 'packets', 0),
-    median('without the guard: packets get out after a flush for, p50', 'ms', open.milliseconds, 20),
-    single('… p99', quantile(open.milliseconds, 0.99), 'ms', 60),
-    single(`… packets in ${FLUSHES} flushes, of ${open.tried}`, open.arrived, 'packets'),
-    median('a foreign element is gone (from the event on), p50', 'ms', single1, 20),
-    single('… p99', quantile(single1, 0.99), 'ms'),
-    single(`${RAPID} foreign changes in ${Math.round(made)} ms, all undone after`, performance.now() - start, 'ms'),
-  ];
+  return {
+    figures: [
+      median(`everything back after a flush, ${POLICIES} policies x 40 addresses, p50`, 'ms', restored, 1500),
+      single('… max', Math.max(...restored), 'ms'),
+      median('an allowed connection goes through again, p50', 'ms', waited),
+      single(`datagrams past the wall during ${FLUSHES} flushes, of ${tried}`, arrived, 'packets', 0),
+      median('without the guard: packets get out after a flush for, p50', 'ms', open.milliseconds, 20),
+      single('… p99', quantile(open.milliseconds, 0.99), 'ms', 60),
+      single(`… packets in ${FLUSHES} flushes, of ${open.tried}`, open.arrived, 'packets'),
+      median('a foreign element is gone (from the event on), p50', 'ms', single1, 20),
+      single('… p99', quantile(single1, 0.99), 'ms'),
+      single(`${RAPID} foreign changes in ${Math.round(made)} ms, all undone after`, performance.now() - start, 'ms'),
+    ],
+  };
 };

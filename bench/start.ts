@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../test/e2e/world.ts';
-import { type Figure, median } from './figures.ts';
+import { median } from './figures.ts';
+import type { Outcome } from './outcome.ts';
 import { accountOf, elsewhere, writePolicies } from './policies.ts';
 
 const POLICIES = 1000;
@@ -57,7 +58,7 @@ const repeat = async (world: World, before: () => Promise<unknown>): Promise<Tim
   return times;
 };
 
-export const start = async (world: World): Promise<readonly Figure[]> => {
+export const start = async (world: World): Promise<Outcome> => {
   await writePolicies(world, POLICIES, () => ({ addresses: ADDRESSES }));
   await world.host.write('/etc/netwall/netwalld.yaml', '{}\n');
   await world.as(accountOf(POLICIES - 1)).udp(elsewhere, 443);
@@ -68,11 +69,13 @@ export const start = async (world: World): Promise<readonly Figure[]> => {
   const again = await repeat(world, () => unload(world));
   const warm = await repeat(world, async () => {});
   const goal = 1500;
-  return [
-    median('first start: everybody shut in', 'ms', first.map(({ shut }) => shut)),
-    median(`first start: ${POLICIES * ADDRESSES} addresses enforced`, 'ms', first.map(({ enforced }) => enforced), goal),
-    median('start with saved state, no table: everybody shut in', 'ms', again.map(({ shut }) => shut)),
-    median('start with saved state, no table: enforced', 'ms', again.map(({ enforced }) => enforced), goal),
-    median('restart, table stands: enforced', 'ms', warm.map(({ enforced }) => enforced), goal),
-  ];
+  return {
+    figures: [
+      median('first start: everybody shut in', 'ms', first.map(({ shut }) => shut)),
+      median(`first start: ${POLICIES * ADDRESSES} addresses enforced`, 'ms', first.map(({ enforced }) => enforced), goal),
+      median('start with saved state, no table: everybody shut in', 'ms', again.map(({ shut }) => shut)),
+      median('start with saved state, no table: enforced', 'ms', again.map(({ enforced }) => enforced), goal),
+      median('restart, table stands: enforced', 'ms', warm.map(({ enforced }) => enforced), goal),
+    ],
+  };
 };
