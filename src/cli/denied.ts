@@ -1,5 +1,6 @@
 /** `netwallctl denied`: what was refused, and why. */
 import type { DeniedEntry, DeniedName, DeniedReport } from '../control/api.ts';
+import type { DeniedByProcess } from './denied-processes.ts';
 import { type Look, type Paint, table } from './output.ts';
 import type { Clock } from './time.ts';
 
@@ -25,7 +26,7 @@ const WHY: Readonly<Record<DeniedEntry['reason'], string>> = {
 const why = ({ reason, rule }: DeniedEntry) => (rule === null ? WHY[reason] : `${WHY[reason]} at ${rule.file}:${rule.line}`);
 const who = ({ service, uid, gid }: DeniedEntry) => service ?? (uid === null ? `gid ${gid ?? ''}` : `uid ${uid}`);
 
-const row = (entry: DeniedEntry, clock: Clock): string[] => [
+const row = (entry: DeniedByProcess, clock: Clock): string[] => [
   clock(entry.lastSeen),
   who(entry),
   place(entry),
@@ -38,7 +39,9 @@ const nameRow = ({ service, name, type, count, firstSeen, lastSeen }: DeniedName
 
 const bold = (paint: Paint, ...titles: string[]) => titles.map((title) => paint('bold', title));
 
-export function deniedText({ denied, refusedNames, total }: DeniedReport, look: Look, clock: Clock): string {
+export type DeniedView = Omit<DeniedReport, 'denied'> & { readonly denied: readonly DeniedByProcess[] };
+
+export function deniedText({ denied, refusedNames, total }: DeniedView, look: Look, clock: Clock): string {
   const { paint } = look;
   const parts: string[] = [];
   if (denied.length > 0) parts.push(table([bold(paint, 'LAST', 'SERVICE', 'DESTINATION', 'PACKETS', 'FIRST', 'PROCESS', 'WHY'), ...denied.map((entry) => row(entry, clock))], look, { drop: [4, 5], shrink: [2, 6], right: [3] }));

@@ -192,6 +192,7 @@ timed(command('denied [service]', "refused destinations from the kernel's own re
   .option('--since <duration>', 'only what was refused within: 10m, 1h (the kernel remembers for an hour)')
   .action(async (service: string | undefined, options: Timed & { readonly follow?: boolean; readonly since?: string }) => {
     const { deniedLines, deniedText, DeniedFollower } = await import('./denied.ts');
+    const { withProcesses } = await import('./denied-processes.ts');
     const { parseDuration } = await import('../config/duration.ts');
     const since = options.since === undefined ? null : parseDuration(options.since, { least: 1000, most: 24 * 3_600_000 });
     if (since?.ok === false) throw new ControlError('invalid', `${since.fault}: ${since.hint ?? ''}`);
@@ -199,15 +200,16 @@ timed(command('denied [service]', "refused destinations from the kernel's own re
       const query = new URLSearchParams({ ...(service === undefined ? {} : { service }), ...(since?.ok === true ? { since: `${Date.now() - since.value}` } : {}) });
       return get<DeniedReport>(`/v1/denied?${query.toString()}`);
     };
-    const report = await read();
+    const found = await read();
+    const report = { ...found, denied: withProcesses(found.denied) };
     print(report, () => deniedText(report, look(), clock(options)));
     if (options.follow !== true) return;
     const follower = new DeniedFollower();
-    follower.news(report);
+    follower.news(found);
     for (;;) {
       await sleep(DENIED_MILLISECONDS);
       const news = follower.news(await read());
-      if (global().json === true) for (const entry of [...news.denied, ...news.refusedNames]) say(JSON.stringify(entry));
+      if (global().json === true) for (const entry of [...withProcesses(news.denied), ...news.refusedNames]) say(JSON.stringify(entry));
       else for (const line of deniedLines(shownAll(news), clock(options))) say(line);
     }
   });

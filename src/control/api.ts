@@ -77,8 +77,6 @@ export type DeniedEntry = {
   readonly reason: DeniedReason;
   /** The deny entry. */
   readonly rule: { readonly file: string; readonly line: number; readonly column: number } | null;
-  /** Who has such a socket open now. */
-  readonly processes: readonly { readonly pid: number; readonly name: string }[];
 };
 /** A name that was asked for and is not listed. */
 export type DeniedName = { readonly service: string; readonly name: string; readonly type: string; readonly count: number; readonly firstSeen: string; readonly lastSeen: string };

@@ -2,11 +2,12 @@
  * HTTP over the Unix socket. Root reads and writes, the group `netwall` reads: the file's mode decides who may connect, and a
  * write is only taken from a process of root.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { HostError, messageOf } from '../host/host-error.ts';
-import { peerUids } from '../host/peer.ts';
+import { peerUid } from '../host/peer.ts';
+import { OWN_GID } from '../ruleset/skeleton.ts';
 import type { ErrorReport } from './api.ts';
 
 /** `type`: of a body that is text as it stands; without, it becomes JSON. */
@@ -25,9 +26,11 @@ export type Routes = {
 
 const fault = (status: number, error: string): Answer => ({ status, body: { error } satisfies ErrorReport });
 
-async function isRoot(socket: Socket): Promise<boolean> {
-  const uids = await peerUids(socket);
-  return uids !== null && uids.every((uid) => uid === 0);
+/** Null: it may. */
+async function mayChange(socket: Socket): Promise<Answer | null> {
+  const uid = await peerUid(socket);
+  if (uid === 0) return null;
+  return fault(403, uid === null ? 'only root may change anything, and who asks could not be told (/usr/bin/perl is needed for that)' : 'only root may change anything');
 }
 
 async function respond(routes: Routes, request: IncomingMessage, shared: boolean): Promise<Answer> {
@@ -38,7 +41,8 @@ async function respond(routes: Routes, request: IncomingMessage, shared: boolean
   if (method === 'get' && request.method !== 'GET') return fault(405, `${request.method} is not known here`);
   const route = Object.hasOwn(routes[method], pathname) ? routes[method][pathname] : undefined;
   if (route === undefined) return fault(404, `no such resource: ${request.method} ${pathname}`);
-  if (method === 'post' && shared && !(await isRoot(request.socket))) return fault(403, 'only root may change anything');
+  const refusal = method === 'post' && shared ? await mayChange(request.socket) : null;
+  if (refusal !== null) return refusal;
   try {
     return await route(searchParams);
   } catch (error) {
@@ -69,6 +73,16 @@ function write(response: ServerResponse, { status, body, type }: Answer): void {
   response.end(text);
 }
 
+/** A file that the group may use. In the sandbox of our unit no file can be given away: systemd does it, once we are ready; until then it is our own group's. */
+function share(path: string, group: number): void {
+  try {
+    chownSync(path, process.geteuid?.() ?? 0, group);
+  } catch (error) {
+    if (statSync(path).gid !== OWN_GID) throw error;
+  }
+  chmodSync(path, 0o660);
+}
+
 /** `group`: the gid that may read; null: root alone. Throws HostError when the socket cannot be made. */
 export async function serveControl(path: string, group: number | null, routes: Routes): Promise<Server> {
   const server = createServer({ maxHeaderSize: MOST_REQUEST }, (request, response) => {
@@ -88,17 +102,12 @@ export async function serveControl(path: string, group: number | null, routes: R
   server.headersTimeout = 5000;
   rmSync(path, { force: true }); // whoever left it is gone: the instance lock is ours
   const mask = process.umask(0o177);
-  const own = process.getegid?.();
   try {
-    // a file has the group of who makes it: that needs no right to give files away. `listen` makes it before it returns
-    if (group !== null) process.setegid?.(group);
-    const listening = new Promise<void>((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, resolve);
     });
-    if (own !== undefined) process.setegid?.(own);
-    await listening;
-    if (group !== null) chmodSync(path, 0o660);
+    if (group !== null) share(path, group);
   } catch (error) {
     throw new HostError('control socket', `${path}: ${messageOf(error)}`, { cause: error });
   } finally {

@@ -1,7 +1,5 @@
 /** What the wall refused, from the kernel's own record, in the words of the policies. */
 import type { DeniedEntry, DeniedReason, DeniedReport } from '../control/api.ts';
-import { openSockets, type OpenSocket } from '../host/sockets.ts';
-import { socketOwners } from '../host/socket-owners.ts';
 import type { Nft } from '../host/nft.ts';
 import { type Address, formatAddress } from '../net/address.ts';
 import type { PassiveDns } from '../resolve/passive-dns.ts';
@@ -72,17 +70,6 @@ function reasonOf({ confinement, action, audited, rule }: Verdict, { port, direc
   return direction === 'out' && port === DNS_PORT ? 'dns' : 'default';
 }
 
-const holds = ({ kind, id, address, protocol, port, direction }: DeniedFlow) => {
-  const text = formatAddress(address);
-  return (socket: OpenSocket): boolean => {
-    if (kind !== 'user' || socket.uid !== id || socket.protocol !== protocol) return false;
-    if (direction === 'in') return socket.localPort === port;
-    // a UDP socket without a peer may have sent it
-    if (socket.remote === null) return protocol === 'udp';
-    return socket.remotePort === port && formatAddress(socket.remote) === text;
-  };
-};
-
 export class Denied {
   readonly #options: DeniedOptions;
   /** By entry: when it was first found, and with how many packets last; one whose count has fallen was forgotten in between. */
@@ -152,11 +139,8 @@ export class Denied {
       .filter((flow) => (wanted === null || stateOf(flow)?.entry.service === wanted) && (since === null || lastOf(flow) >= since))
       .toSorted((a, b) => b.secondsAgo - a.secondsAgo);
     const shown = found.slice(-limit);
-    const sockets = shown.length === 0 ? [] : openSockets();
     const indexes = new Map<ServiceState, ReadonlyMap<string, Names>>();
-    const held = shown.map((flow) => sockets.filter(holds(flow)).map(({ inode }) => inode));
-    const owners = socketOwners(new Set(held.flat()));
-    const denied = shown.map((flow, at): DeniedEntry => {
+    const denied = shown.map((flow): DeniedEntry => {
       const { kind, id, address, protocol, port, direction, counter } = flow;
       const state = stateOf(flow);
       const service = state?.entry.service ?? null;
@@ -166,7 +150,6 @@ export class Denied {
       const decided = judge(state, flow);
       const reason = reasonOf(decided, flow, names);
       const { rule } = decided;
-      const processes = new Map((held[at] ?? []).flatMap((inode) => owners.get(inode) ?? []).map(({ pid, name }) => [pid, { pid, name }]));
       return {
         service,
         uid: kind === 'user' ? id : null,
@@ -181,7 +164,6 @@ export class Denied {
         lastSeen: new Date(lastOf(flow)).toISOString(),
         reason,
         rule: reason === 'deny' && rule !== null ? { file: rule.at.file, line: rule.at.line, column: rule.at.column } : null,
-        processes: [...processes.values()],
       };
     });
     const refusedNames = known.flatMap(({ entry: { service, linked } }) => {

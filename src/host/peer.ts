@@ -1,29 +1,20 @@
-/**
- * Who is at the other end of a Unix socket. Node has no SO_PEERCRED, so the socket tables are asked (`ss`, iproute2): our
- * descriptor names an inode, its row names the peer's inode, and that row the process.
- */
-import { readlinkSync, statSync } from 'node:fs';
+/** Who is at the other end of a Unix socket. Node has no SO_PEERCRED (unix(7)), so a child inherits the socket and asks; perl is on every Debian. */
 import type { Socket } from 'node:net';
 import { execa } from 'execa';
 
-function inodeOf(socket: Socket): string | null {
+const PERL = '/usr/bin/perl';
+/** SOL_SOCKET, SO_PEERCRED: the same on x86 and ARM (asm-generic/socket.h). struct ucred is pid, uid, gid. */
+const ASK = 'my ($pid, $uid, $gid) = unpack "I3", getsockopt(STDIN, 1, 17) // exit 1; print $uid';
+
+/** The effective uid of who connected, at that moment; null where it cannot be told, which permits nothing. */
+export async function peerUid(socket: Socket): Promise<number | null> {
   // oxlint-disable-next-line no-underscore-dangle -- the only way to the descriptor of a pipe
   const handle = (socket as Socket & { _handle?: { fd?: number } | null })._handle;
   if (handle?.fd === undefined || handle.fd < 0) return null;
-  return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${handle.fd}`))?.[1] ?? null;
-}
-
-/** The effective uid of every process that holds the peer's end; null where that cannot be told, which permits nothing. */
-export async function peerUids(socket: Socket): Promise<readonly number[] | null> {
   try {
-    const inode = inodeOf(socket);
-    if (inode === null) return null;
-    const { stdout } = await execa('/usr/bin/ss', ['-xnpH'], { env: {}, extendEnv: false, stdin: 'ignore', timeout: 5000, cwd: '/' });
-    const rows = stdout.split('\n').map((line) => ({ line, fields: line.trim().split(/\s+/) }));
-    const peer = rows.find(({ fields }) => fields[5] === inode)?.fields[7];
-    const row = peer === undefined ? undefined : rows.find(({ fields }) => fields[5] === peer);
-    const pids = [...(row?.line.matchAll(/pid=(\d+)/g) ?? [])].map(([, pid]) => pid);
-    return pids.length === 0 ? null : pids.map((pid) => statSync(`/proc/${pid}`).uid);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- any descriptor will do, but execa's types end at 9
+    const { stdout } = await execa(PERL, ['-e', ASK], { env: {}, extendEnv: false, stdin: handle.fd as 3, timeout: 5000, cwd: '/' });
+    return /^\d+$/.test(stdout) ? Number(stdout) : null;
   } catch {
     return null;
   }

@@ -34,8 +34,8 @@ const SIDES: readonly Side[] = [
 ];
 
 /**
- * The primary group of the daemon's own sockets, an id that no account has. Their packets are judged by nobody, or a policy for
- * root, or one of a local resolver, would cut off or turn back the very queries that keep it current.
+ * The primary group of the daemon's own sockets, in which nobody else is (scripts/packaging/netwall.sysusers). Their packets are judged
+ * by nobody, or a policy for root, or one of a local resolver, would cut off or turn back the very queries that keep it current.
  */
 export const OWN_GID = 4_294_967_290;
 

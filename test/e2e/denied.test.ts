@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import type { DeniedEntry, DeniedReport } from '../../src/control/api.ts';
+import type { DeniedView } from '../../src/cli/denied.ts';
 import { controlSocket } from './control.ts';
 import { quickDns } from './daemon.ts';
 import { link, nameservers } from './plan.ts';
@@ -33,8 +33,8 @@ const world = worldFor(test, async (made) => {
   await made.daemon.start({ config: { dns: quickDns } });
 });
 
-const denied = async (...args: string[]): Promise<DeniedReport> => JSON.parse((await world().ctl(['denied', '--json', ...args])).stdout);
-const entry = async (address: string): Promise<DeniedEntry | undefined> => (await denied()).denied.find((one) => one.address === address);
+const denied = async (...args: string[]): Promise<DeniedView> => JSON.parse((await world().ctl(['denied', '--json', ...args])).stdout);
+const entry = async (address: string): Promise<DeniedView['denied'][number] | undefined> => (await denied()).denied.find((one) => one.address === address);
 
 test.serial('nothing yet', async (t) => {
   t.deepEqual(await denied(), { denied: [], refusedNames: [], total: 0 });
