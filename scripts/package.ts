@@ -42,6 +42,7 @@ async function assemble(tree: string): Promise<string> {
     node: await strippedNode(),
   });
   const folders = foldersOf(entries);
+  mkdirSync(at(options.output), { recursive: true });
   mkdirSync(join(tree, 'DEBIAN'), { recursive: true });
   for (const folder of folders) mkdirSync(join(tree, folder));
   for (const entry of entries) await place(tree, entry);

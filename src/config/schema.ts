@@ -134,7 +134,7 @@ const log = withHints(
   z
     .strictObject({
       level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info').meta({ description: 'What is less than this is not logged.' }),
-      format: z.enum(['json', 'pretty']).default('json').meta({ description: 'json: one object a line; pretty: for people. To standard output.' }),
+      format: z.enum(['json', 'pretty']).default('json').meta({ description: 'To standard output. json: one object a line. pretty: for people; in the journal one line with its priority, and without the time, which the journal has.' }),
     })
     .meta({ description: 'What the daemon logs.' }),
   { missing: 'remove the key, or write its settings under it' },

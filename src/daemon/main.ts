@@ -1,6 +1,7 @@
 /** netwalld: what its command line makes of it. */
+import { fstatSync } from 'node:fs';
 import { CommanderError } from 'commander';
-import { type Logger, pino, stdTimeFunctions } from 'pino';
+import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from '../config/config.ts';
 import { EXIT, VERSION } from '../control/api.ts';
@@ -10,6 +11,7 @@ import { readConfigFile } from '../host/config-file.ts';
 import { HostError } from '../host/host-error.ts';
 import { formatProblem, hasErrors } from '../policy/problem.ts';
 import { startDaemon } from './daemon.ts';
+import { journalLine } from './journal-line.ts';
 import { program } from './program.ts';
 import { METRICS_TYPE } from './metrics.ts';
 
@@ -20,7 +22,16 @@ const complain = (text: string) => process.stderr.write(`${text}\n`);
 
 function openLog({ level, format }: Config['log']): Logger {
   const options = { level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } };
-  return format === 'pretty' ? pino(options, pretty({ colorize: process.stdout.isTTY, sync: true })) : pino(options);
+  if (format === 'json') return pino(options);
+  if (!toJournal()) return pino(options, pretty({ colorize: process.stdout.isTTY, sync: true }));
+  const out = destination({ dest: 1, sync: true });
+  return pino({ ...options, timestamp: false }, { write: (line: string) => out.write(journalLine(line)) });
+}
+
+/** Whether standard output is the journal: the variable names the socket that it was (systemd.exec(5)). */
+function toJournal(): boolean {
+  const { dev, ino } = fstatSync(1);
+  return process.env['JOURNAL_STREAM'] === `${dev}:${ino}`;
 }
 
 function check(config: Config): number {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { copyrightText, packageFolder, readNodeLicence } from '../../scripts/copyright.ts';
-import { defaultConfigText } from '../../scripts/default-config.ts';
+import { defaultConfigText, INSTALLED } from '../../scripts/default-config.ts';
 import { architectureOf, conffilesOf, enabledUnits, filledIn, foldersOf, newestEntry, packagePlan, type Sources } from '../../scripts/package-plan.ts';
 import { DEFAULT_CONFIG, parseConfig } from '../../src/config/config.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
@@ -12,15 +12,17 @@ import { VERSION } from '../../src/control/api.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
 
-test('the configuration as it is installed says nothing', (t) => {
-  t.deepEqual(parseConfig('netwalld.yaml', defaultConfigText()), { config: DEFAULT_CONFIG, problems: [] });
+const installed = { ...DEFAULT_CONFIG, log: { ...DEFAULT_CONFIG.log, format: INSTALLED['log.format'] } };
+
+test('the configuration as it is installed says how to log, and nothing else', (t) => {
+  t.deepEqual(parseConfig('netwalld.yaml', defaultConfigText()), { config: installed, problems: [] });
 });
 
 /** As its head tells people to do it: what a single space does not follow is a setting. */
 const uncommented = defaultConfigText().replaceAll(/^#(?! \S)/gm, '');
 
 test('what is commented out in it are the defaults, all of them', (t) => {
-  t.deepEqual(parseConfig('netwalld.yaml', uncommented), { config: DEFAULT_CONFIG, problems: [] });
+  t.deepEqual(parseConfig('netwalld.yaml', uncommented), { config: installed, problems: [] });
   const keys = Object.entries(configJsonSchema().properties ?? {}).flatMap(([key, part]) => [key, ...(typeof part === 'object' ? Object.keys(part.properties ?? {}) : [])]);
   t.true(keys.length > 15);
   for (const key of keys) t.regex(uncommented, new RegExp(`^ *${key}:`, 'm'), key);
