@@ -35,7 +35,7 @@ type Watch = {
   readonly wildcards: boolean;
   /** What there was before. */
   readonly before: ReadonlyMap<string, number>;
-  readonly flows: Map<string, LearntFlow & { counted: number; readonly start: number }>;
+  readonly flows: Map<string, LearntFlow & { readonly start: number }>;
   queries: Observed['queries'];
   result: string | null;
   /** Once it has been asked to end. */
@@ -112,7 +112,7 @@ export class Learning {
       const start = seen?.start ?? (before !== undefined && flow.packets >= before ? before : 0);
       const packets = flow.packets - start;
       if (packets <= 0) continue;
-      watch.flows.set(key, { ...flow, names: [...new Set([...(seen?.names ?? []), ...flow.names])], packets: Math.max(packets, seen?.counted ?? 0), counted: Math.max(packets, seen?.counted ?? 0), start });
+      watch.flows.set(key, { ...flow, names: [...new Set([...(seen?.names ?? []), ...flow.names])], packets: Math.max(packets, seen?.packets ?? 0), start });
     }
     watch.queries = queries.filter(({ last }) => last >= watch.since);
   }

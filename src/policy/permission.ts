@@ -94,7 +94,8 @@ function covering(target: Target, port: PortMatch, rules: readonly Rule[], isPri
   return portsCover(port, there.flatMap(({ ports }) => ports)) ? there : null;
 }
 
-function contains(outer: Target, inner: Target): boolean {
+/** Whether the one is all of the other, and perhaps more. */
+export function contains(outer: Target, inner: Target): boolean {
   if (outer.kind === 'network') return inner.kind === 'network' && networkContains(outer.network, inner.network);
   return inner.kind === 'domain' && domainContains(outer.domain, inner.domain);
 }

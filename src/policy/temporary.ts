@@ -1,7 +1,7 @@
 /** Permissions that are in no file: read by the same parser as those that are. Pure. */
 import { parsePolicyFile } from './parse.ts';
-import { matchesDomain } from '../resolve/domain-pattern.ts';
-import type { DnsMode, DomainPattern } from './policy.ts';
+import { contains } from './permission.ts';
+import type { DnsMode } from './policy.ts';
 import { linkPolicy, type Rule } from './rule.ts';
 
 /** `to` and `ports` as one would write them in a policy. */
@@ -30,14 +30,4 @@ const covers = (deny: Rule, { ports }: Rule) =>
   ports.every((match) => deny.ports.some((denied) => denied.protocol === 'any' || (denied.protocol === match.protocol && denied.first <= match.first && match.last <= denied.last)));
 
 /** Whether a deny entry leaves nothing of a rule, as far as one entry alone can tell. */
-export function deniesAll(deny: Rule, rule: Rule): boolean {
-  if (!covers(deny, rule)) return false;
-  if (deny.target.kind === 'network') {
-    if (rule.target.kind !== 'network') return false;
-    const [outer, inner] = [deny.target.network, rule.target.network];
-    return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
-  }
-  return rule.target.kind === 'domain' && (rule.target.domain.wildcard ? sameDomain(deny.target.domain, rule.target.domain) : matchesDomain(deny.target.domain, rule.target.domain.name));
-}
-
-const sameDomain = (a: DomainPattern, b: DomainPattern) => a.name === b.name && a.wildcard === b.wildcard;
+export const deniesAll = (deny: Rule, rule: Rule): boolean => covers(deny, rule) && contains(deny.target, rule.target);
