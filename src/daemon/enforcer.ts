@@ -352,15 +352,19 @@ export class Enforcer {
   async #apply(desired: readonly PrincipalRuleset[], { drains, oneByOne, since }: ApplyOptions): Promise<Applied> {
     const changed = desired.filter((ruleset) => this.#held.get(ruleset.principal)?.ruleset !== ruleset || drains.has(ruleset.principal));
     const wanted = new Set(desired.map(({ principal }) => principal));
-    const leaving = [...this.#held.keys()].some((principal) => !wanted.has(principal));
+    const left = [...this.#held.keys()].filter((principal) => !wanted.has(principal));
+    const leaving = left.length > 0;
     const nothing: Applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
     if (changed.length === 0 && !leaving && !this.#rebuild) return nothing;
     const rebuilt = this.#rebuild;
     if (leaving) await this.#options.guard.release(governedBy(wanted));
     const counters = rebuilt ? undefined : await this.#gateCounters(changed);
     // unchanged principals are left out of the plan, and so must not look as if they had left
-    const planned = new Set(changed.map(({ principal }) => principal));
-    const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)).map(([principal, holding]) => [principal, this.#grants.withHeld(principal, holding)]));
+    const held = new Map<string, Held>();
+    for (const principal of [...left, ...changed.map((ruleset) => ruleset.principal)]) {
+      const holding = this.#held.get(principal);
+      if (holding !== undefined) held.set(principal, this.#grants.withHeld(principal, holding));
+    }
     const steps = planSteps({ held, desired: this.#grants.extend(changed, since), drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
     let text = this.#text(steps[0]?.transaction ?? []);
     const done = new Set<PrincipalRuleset>();
