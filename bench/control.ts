@@ -15,7 +15,7 @@ import { compilePassage } from './control/passage.ts';
 import { iptables, nft } from './control/plain.ts';
 import { present } from './control/rival.ts';
 import { ufw } from './control/ufw.ts';
-import { single } from './figures.ts';
+import { median, single } from './figures.ts';
 import type { Comparison, Effort, Outcome } from './outcome.ts';
 
 /** Debian packages for a full run. */
@@ -69,6 +69,14 @@ const daily = async (subject: Subject, policies: number, { rounds, rest, pause }
   return leaked;
 };
 
+/** What was agreed on. */
+const EDIT = { policies: 1000, atMost: 50 };
+
+const editFigures = (growth: Growth) => {
+  const samples = growth.get(LINES.change[0])?.get(EDIT.policies);
+  return samples === undefined ? [] : [median(`edit in force, of ${EDIT.policies} policies`, 'ms', samples, EDIT.atMost)];
+};
+
 const growthFigures = (growth: Growth) =>
   Object.values(LINES)
     .flat()
@@ -106,7 +114,7 @@ export const control = async (world: World, effort: Effort): Promise<Outcome> =>
     }
     const beside = (what: string): string[] => contestants.map(({ name }) => `${name}: ${what}`);
     return {
-      figures: [single('datagrams past the wall during all flushes', leaked, 'packets', 0), ...growthFigures(growth)],
+      figures: [single('datagrams past the wall during all flushes', leaked, 'packets', 0), ...editFigures(growth), ...growthFigures(growth)],
       comparisons,
       curves: [
         curveOf(growth, 'control-start', LINES.start),

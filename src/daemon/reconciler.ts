@@ -327,10 +327,8 @@ export class Reconciler {
     if (this.#scan.unread) setTimeout(() => this.touch(null), UNREAD_MILLISECONDS).unref();
     if (this.#scan.unsettled) setTimeout(() => this.touch(null), SETTLE_MILLISECONDS + 10).unref();
     if (touched === undefined || touched.size === 0) return;
-    this.#lookAtAll ??= setTimeout(() => {
-      this.#lookAtAll = null;
-      this.touch(null);
-    }, ALL_FILES_MILLISECONDS).unref();
+    if (this.#lookAtAll !== null) clearTimeout(this.#lookAtAll);
+    this.#lookAtAll = setTimeout(() => this.touch(null), ALL_FILES_MILLISECONDS).unref();
   }
 
   /** To mask a file is a habit, not a fault; that one is masked is written down once. */

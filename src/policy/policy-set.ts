@@ -118,18 +118,20 @@ function claimKeys(kind: PrincipalKind, { id }: Subject, idOf: IdOf): string[] {
 
 /** Conflicts of a file's policies with what is claimed already; claims them when there is none. */
 function claim(policies: readonly Policy[], claims: Claims, idOf: IdOf): Problem[] {
-  const services = new Map<string, Position>();
-  const principals = new Map<string, { service: string; at: Position }>();
+  const services: string[] = [];
+  const principals: string[] = [];
   const problems: Problem[] = [];
   for (const { service, at, kind, subjects } of policies) {
-    const taken = claims.services.get(service) ?? services.get(service);
+    const taken = claims.services.get(service);
     if (taken !== undefined) {
       problems.push({ severity: 'error', at, message: `service "${service}" is already defined at ${place(taken)}`, hint: 'service names are unique on the host' });
+    } else {
+      claims.services.set(service, at);
+      services.push(service);
     }
-    services.set(service, at);
     for (const subject of subjects) {
       for (const key of claimKeys(kind, subject, idOf)) {
-        const other = claims.principals.get(key) ?? principals.get(key);
+        const other = claims.principals.get(key);
         if (other !== undefined) {
           problems.push({
             severity: 'error',
@@ -139,14 +141,16 @@ function claim(policies: readonly Policy[], claims: Claims, idOf: IdOf): Problem
           });
           break;
         }
-        principals.set(key, { service, at: subject.at });
+        claims.principals.set(key, { service, at: subject.at });
+        principals.push(key);
       }
     }
   }
-  if (problems.length > 0) return problems;
-  for (const [service, at] of services) claims.services.set(service, at);
-  for (const [key, claimed] of principals) claims.principals.set(key, claimed);
-  return [];
+  if (problems.length === 0) return problems;
+  // who is refused claims nothing
+  for (const service of services) claims.services.delete(service);
+  for (const key of principals) claims.principals.delete(key);
+  return problems;
 }
 
 type Outcome = { readonly services: readonly ServiceEntry[]; readonly problems: readonly Problem[]; readonly good: GoodVersion | null };
