@@ -9,6 +9,8 @@ import { type Growth, note } from './growth.ts';
 
 /** Who would take longer than this for one reload is left out, as told from how long it took for fewer rules. */
 const PATIENCE = 60_000;
+/** Even: what one change opens the next one shuts. */
+const MOST_CHANGES = 10;
 
 /** More rules than this many times, and it takes so many times as long: what is expected of the next size. */
 const expected = (growth: Growth, name: string, rules: number): number => {
@@ -27,8 +29,9 @@ export const besideAt = async (contestants: readonly Contestant[], rules: number
   const late = contestants.filter(({ name }) => expected(growth, name, rules) > PATIENCE);
   const here = contestants.filter((each) => !late.includes(each));
   await Promise.all(here.map(({ load }) => load(rules)));
-  const changing = await interleaved(here, changes, async ({ change }, round) => {
-    await sleep(extent.pause);
+  const changing = await interleaved(here, Math.min(changes, MOST_CHANGES), async ({ name, change }, round) => {
+    // netwalld looks at its files once more after an edit; the others have done what they do when the command has ended
+    if (name === 'netwalld') await sleep(extent.pause);
     return change(round % 2 === 0);
   });
   const losses = new Map<string, Reload[]>();
