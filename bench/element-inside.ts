@@ -1,11 +1,13 @@
-/** Runs on the world's host. Adds elements one by one, in turn through a lasting nft and through one that is spawned; prints milliseconds. */
+/**
+ * Runs on the world's host. Adds elements one by one, in turn through a lasting nft and through one that is spawned; prints milliseconds.
+ * Arguments: how many of each, and how many there are before.
+ */
 import { execa } from 'execa';
 import { NFT_ENVIRONMENT, NftChild, writeScript } from '../src/host/nft-child.ts';
 import { skeletonText } from '../src/ruleset/skeleton.ts';
 
 const TABLE = 'bench';
-const ROUNDS = 200;
-const STANDING = 20_000;
+const [ROUNDS = 0, STANDING = 0] = process.argv.slice(2).map(Number);
 const NFT = '/usr/sbin/nft';
 const script = '/run/element.nft';
 

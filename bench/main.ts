@@ -7,10 +7,11 @@ import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createWorld, type World } from '../test/e2e/world.ts';
+import { builds } from './builds.ts';
 import { cli } from './cli.ts';
+import { control } from './control.ts';
 import { dns } from './dns.ts';
 import { drift } from './drift.ts';
-import { edit } from './edit.ts';
 import { element } from './element.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { tableOf } from './figures.ts';
@@ -20,7 +21,7 @@ import { start } from './start.ts';
 
 type Benchmark = (world: World, effort: Effort) => Promise<Outcome>;
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { edit, start, idle, element, drift, dns, cli };
+const benchmarks: Readonly<Record<string, Benchmark>> = { start, idle, element, drift, dns, cli, control, builds };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -311,7 +311,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
 
   let ticked = performance.now();
   const stops = [
-    watchDirectories(config.policyDirs, () => running.trigger('files')),
+    watchDirectories(config.policyDirs, (path) => running.touch(path)),
     watchDirectories(['/etc'], () => running.trigger('accounts'), ACCOUNT_FILES),
     every(TICK_MILLISECONDS, () => {
       const now = performance.now();

@@ -43,41 +43,54 @@ export function namesOf(linked: LinkedPolicy): readonly string[] {
   return found;
 }
 
+const ids = new WeakMap<ServiceEntry, string>();
+/** Where it is written: the same whatever it says. */
+function placeOf(entry: ServiceEntry): string {
+  let place = ids.get(entry);
+  if (place === undefined) ids.set(entry, (place = `${entry.at.file} ${entry.service}`));
+  return place;
+}
+
 export class DesiredState {
   #memory = new Map<string, Remembered>();
+  #last: readonly ServiceState[] = [];
 
   /** Compiles these anew the next time, whether anything changed or not. */
   forget(services: ReadonlySet<string>): void {
     for (const [id, { state }] of this.#memory) if (services.has(state.entry.service)) this.#memory.delete(id);
   }
 
-  /** Services in order. A service that has not changed is the same object as the last time. */
-  compute({ services, principals, nameservers, addressesOf, seenBy, dnsPortOf, blocks, options }: DesiredInputs): readonly ServiceState[] {
+  /** Services in order. A service that has not changed is the same object as the last time; where none has, so is the array. */
+  compute(inputs: DesiredInputs): readonly ServiceState[] {
     const next = new Map<string, Remembered>();
-    const states = services.map((entry, index) => {
-      const who = principals[index] ?? { ids: [], missing: [] };
-      const domains = entry.linked === null ? [] : namesOf(entry.linked);
-      const lists = domains.map(addressesOf);
-      const seen = seenBy(entry.service);
-      const dnsPort = dnsPortOf(entry.service);
-      const blockedSince = blocks.get(entry.service) ?? null;
-      const key = [blockedSince, seen, dnsPort, entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
-      const id = `${entry.at.file} ${entry.service}`;
-      const before = this.#memory.get(id);
-      if (before !== undefined && same(before.key, key)) {
-        const { confinement, rulesets } = before.state;
-        const state = { entry, principals: who, blockedSince, confinement, rulesets };
-        next.set(id, { key, state });
-        return state;
-      }
-      const addresses = new Map([...seen, ...domains.map((domain, at) => [domain, lists[at] ?? []] as const)]);
-      const confinement =
-        entry.linked === null || blockedSince !== null ? blocked(entry.service, entry.kind, who.ids, entry.at) : confine(entry.linked, { ids: who.ids, nameservers, addresses, dnsPort });
-      const state = { entry, principals: who, blockedSince, confinement, rulesets: compileService(confinement, options) };
-      next.set(id, { key, state });
-      return state;
+    const states = inputs.services.map((entry, index) => {
+      const id = placeOf(entry);
+      const remembered = stateOf(entry, inputs.principals[index] ?? NOBODY, inputs, this.#memory.get(id));
+      next.set(id, remembered);
+      return remembered.state;
     });
     this.#memory = next;
-    return states;
+    if (!same(states, this.#last)) this.#last = states;
+    return this.#last;
   }
+}
+
+const NOBODY: Principals = { ids: [], missing: [] };
+
+function stateOf(entry: ServiceEntry, who: Principals, { nameservers, addressesOf, seenBy, dnsPortOf, blocks, options }: DesiredInputs, before: Remembered | undefined): Remembered {
+  const domains = entry.linked === null ? [] : namesOf(entry.linked);
+  const lists = domains.map(addressesOf);
+  const seen = seenBy(entry.service);
+  const dnsPort = dnsPortOf(entry.service);
+  const blockedSince = blocks.get(entry.service) ?? null;
+  const key = [blockedSince, seen, dnsPort, entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
+  if (before !== undefined && same(before.key, key)) {
+    if (before.state.entry === entry && same(before.state.principals.missing, who.missing)) return before;
+    const { confinement, rulesets } = before.state;
+    return { key, state: { entry, principals: who, blockedSince, confinement, rulesets } };
+  }
+  const addresses = new Map([...seen, ...domains.map((domain, at) => [domain, lists[at] ?? []] as const)]);
+  const confinement =
+    entry.linked === null || blockedSince !== null ? blocked(entry.service, entry.kind, who.ids, entry.at) : confine(entry.linked, { ids: who.ids, nameservers, addresses, dnsPort });
+  return { key, state: { entry, principals: who, blockedSince, confinement, rulesets: compileService(confinement, options) } };
 }

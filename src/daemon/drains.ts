@@ -81,16 +81,14 @@ export class Drains {
   }
 
   /**
-   * What to change in the drain sets when services go from one state to the next, by principal.
-   * `sockets` is asked only when a key without an exact port leaves.
+   * What to change in the drain sets when services go from one state to the next, by principal; `before` and `after` need not hold those
+   * that stay as they are, `all` is everything that is governed from now on. `sockets` is asked only when a key without an exact port leaves.
    */
-  changes(before: readonly ServiceState[], after: readonly ServiceState[], sockets: () => readonly LiveSocket[]): ReadonlyMap<string, ElementChanges> {
+  changes(before: readonly ServiceState[], after: readonly ServiceState[], sockets: () => readonly LiveSocket[], all: readonly ServiceState[] = after): ReadonlyMap<string, ElementChanges> {
     const changes = new Map<string, ElementChanges>();
     const old = new Map(before.flatMap(({ rulesets }) => rulesets).map((ruleset) => [ruleset.principal, ruleset]));
-    const governed = new Set<string>();
     for (const { confinement, rulesets } of after) {
       for (const ruleset of rulesets) {
-        governed.add(ruleset.principal);
         if (old.get(ruleset.principal) === ruleset) continue;
         const kept = new Set(ruleset.elements.map(elementId));
         const left = (old.get(ruleset.principal)?.elements ?? []).filter((element) => element.timeout !== null && !kept.has(elementId(element)));
@@ -101,6 +99,8 @@ export class Drains {
         if (added.length + removed.length > 0) changes.set(ruleset.principal, { added, removed });
       }
     }
+    if (this.#draining.size === 0) return changes;
+    const governed = new Set(all.flatMap(({ rulesets }) => rulesets.map(({ principal }) => principal)));
     for (const [principal, drains] of this.#draining) {
       if (governed.has(principal)) continue;
       changes.set(principal, { added: [], removed: [...drains.values()] });

@@ -7,7 +7,7 @@ import { HostError } from '../host/host-error.ts';
 import type { ElementChange } from '../host/nft-monitor.ts';
 import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalOf } from '../ruleset/compile.ts';
-import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
+import { diffElements, type ElementChanges, expiringElements } from '../ruleset/diff.ts';
 import { type Counter, type Element, elementId, type ObservedElement, withEnd } from '../ruleset/element.ts';
 import { ListingError, readElements, readElementsOf } from '../ruleset/listing.ts';
 import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
@@ -168,7 +168,11 @@ export class Enforcer {
     const policy = policyElements(elements, desired, now);
     this.#held = groupByPrincipal(policy);
     const observed = new Map(policy.map((element) => [elementId(element), element]));
-    deviations.push(...elementDeviations(this.#held, this.#grants.extend(desired)));
+    const extended = this.#grants.extend(desired);
+    // what is as it should be is kept once, and needs no second look
+    const asDesired = new Set(extended.filter((ruleset, index) => ruleset === desired[index] && holds(this.#held.get(ruleset.principal), ruleset)));
+    for (const ruleset of asDesired) this.#held.set(ruleset.principal, { gate: ruleset.gate, elements: ruleset.elements, ruleset });
+    deviations.push(...elementDeviations(this.#held, extended));
     // those of later than the listing are in the kernel although it does not show them
     this.#grants.dropMissing(observed, sequence);
     await this.#renew(desired.flatMap((ruleset) => expiringElements(ruleset.elements, observed, now)));
@@ -352,15 +356,19 @@ export class Enforcer {
   async #apply(desired: readonly PrincipalRuleset[], { drains, oneByOne, since }: ApplyOptions): Promise<Applied> {
     const changed = desired.filter((ruleset) => this.#held.get(ruleset.principal)?.ruleset !== ruleset || drains.has(ruleset.principal));
     const wanted = new Set(desired.map(({ principal }) => principal));
-    const leaving = [...this.#held.keys()].some((principal) => !wanted.has(principal));
+    const left = [...this.#held.keys()].filter((principal) => !wanted.has(principal));
+    const leaving = left.length > 0;
     const nothing: Applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
     if (changed.length === 0 && !leaving && !this.#rebuild) return nothing;
     const rebuilt = this.#rebuild;
     if (leaving) await this.#options.guard.release(governedBy(wanted));
     const counters = rebuilt ? undefined : await this.#gateCounters(changed);
     // unchanged principals are left out of the plan, and so must not look as if they had left
-    const planned = new Set(changed.map(({ principal }) => principal));
-    const held = new Map([...this.#held].filter(([principal]) => !wanted.has(principal) || planned.has(principal)).map(([principal, holding]) => [principal, this.#grants.withHeld(principal, holding)]));
+    const held = new Map<string, Held>();
+    for (const principal of [...left, ...changed.map((ruleset) => ruleset.principal)]) {
+      const holding = this.#held.get(principal);
+      if (holding !== undefined) held.set(principal, this.#grants.withHeld(principal, holding));
+    }
     const steps = planSteps({ held, desired: this.#grants.extend(changed, since), drains, rebuild: rebuilt, ...(counters === undefined ? {} : { counters }) });
     let text = this.#text(steps[0]?.transaction ?? []);
     const done = new Set<PrincipalRuleset>();
@@ -501,6 +509,13 @@ export class Enforcer {
     this.#held = new Map();
     this.#rebuild = true;
   }
+}
+
+/** Whether a principal has in the kernel what it should have, no more and no less. */
+function holds(held: Held | undefined, { gate, elements }: PrincipalRuleset): boolean {
+  if (held === undefined) return false;
+  const none = ({ added, removed }: ElementChanges) => added.length === 0 && removed.length === 0;
+  return none(diffElements(held.gate, gate)) && none(diffElements(held.elements, elements));
 }
 
 /** Null: the table holds something of a form that is never ours. */

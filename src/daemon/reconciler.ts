@@ -91,6 +91,10 @@ const STUCK_MILLISECONDS = 60_000;
 const FIGHT = { repairs: 20, within: 5000, pause: 100 };
 /** Longer than an answer waits for the kernel. */
 const SWEEP_MILLISECONDS = 500;
+/** After files that were told of, all are looked at: the kernel may have had more to tell than there was room for. */
+const ALL_FILES_MILLISECONDS = 300;
+/** More files than this are not looked at one by one. */
+const MOST_TOUCHED = 200;
 /** A policy file that could not be read for a reason that passes. */
 const UNREAD_MILLISECONDS = 1000;
 /** Within one run: somebody may remove the table between two transactions. */
@@ -107,7 +111,12 @@ export class Reconciler {
   readonly #drains = new Drains();
   #good: ReadonlyMap<string, GoodVersion>;
   #unsaved = false;
+  /** Policy files that may have changed since the last run; null: any. */
+  #touched: Set<string> | null = null;
+  #lookAtAll: NodeJS.Timeout | null = null;
   #scan: Scan = { files: [], unsettled: false, masked: [], failures: [], unread: false };
+  /** What `#set` was made of. */
+  #read: { readonly files: readonly PolicyFile[]; readonly good: ReadonlyMap<string, GoodVersion> } | null = null;
   #set: PolicySet = { services: [], badFiles: [], good: new Map() };
   #services: readonly ServiceState[] = [];
   #state: ReconcilerState = 'starting';
@@ -171,6 +180,12 @@ export class Reconciler {
     this.#schedule(QUIET_MILLISECONDS[cause]);
   }
 
+  /** A policy file, or with null any of them, may have changed. */
+  touch(path: string | null): void {
+    this.#touched = path === null || this.#touched === null || this.#touched.size >= MOST_TOUCHED ? null : this.#touched.add(path);
+    this.trigger('files');
+  }
+
   /** Runs as soon as can be; resolves when a run that began after the call has ended, or at once when there will be none: a wall that was taken down stays down until `reload`. */
   request(cause: Cause): Promise<void> {
     if (cause === 'reload') this.#unloaded = false;
@@ -231,10 +246,7 @@ export class Reconciler {
   async #run(causes: ReadonlySet<Cause>, started: number): Promise<void> {
     const { drift, names } = this.#options;
     const told = causes.has('start') || causes.has('reload');
-    this.#scan = this.#options.files.scan({ full: told || causes.has('interval'), settle: !told });
-    this.#noteMasks();
-    if (this.#scan.unread) setTimeout(() => this.trigger('files'), UNREAD_MILLISECONDS).unref();
-    if (this.#scan.unsettled) setTimeout(() => this.trigger('files'), SETTLE_MILLISECONDS + 10).unref();
+    this.#scanFiles(told || causes.has('interval'), !told);
     await this.#readPolicies(told || causes.has('accounts') || causes.has('interval'));
     const before = this.#services;
     const services = this.#options.granted(this.#set.services);
@@ -260,10 +272,12 @@ export class Reconciler {
     const rulesets = after.flatMap((service) => service.rulesets);
     // names first: what a policy no longer lists must not be opened while it is taken away
     this.#options.dns.serve(after);
-    const applied = await this.#apply(rulesets, this.#drains.changes(before, after, liveSockets), since);
+    const left = except(before, after);
+    const came = except(after, before);
+    const applied = await this.#apply(rulesets, this.#drains.changes(left, came, liveSockets, after), since);
     this.#services = after;
-    this.#sweep(before, after);
-    void this.#endRevoked(before, after);
+    this.#sweep(left, came);
+    void this.#endRevoked(left, came);
     this.#state = 'enforcing';
     this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
@@ -272,7 +286,7 @@ export class Reconciler {
       const open = Math.round((performance.now() - (foreign?.since ?? started)) * 10) / 10;
       drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, open, new Date(), foreign?.process ?? null);
     }
-    this.#report(causes, applied, deviations, changedServices(before, after), started);
+    this.#report(causes, applied, deviations, changedServices(left, came), started);
     await this.#keepGood();
   }
 
@@ -305,6 +319,18 @@ export class Reconciler {
     }, SWEEP_MILLISECONDS).unref();
   }
 
+  #scanFiles(full: boolean, settle: boolean): void {
+    const touched = this.#touched ?? undefined;
+    this.#touched = new Set();
+    this.#scan = this.#options.files.scan({ full, settle, touched });
+    this.#noteMasks();
+    if (this.#scan.unread) setTimeout(() => this.touch(null), UNREAD_MILLISECONDS).unref();
+    if (this.#scan.unsettled) setTimeout(() => this.touch(null), SETTLE_MILLISECONDS + 10).unref();
+    if (touched === undefined || touched.size === 0) return;
+    if (this.#lookAtAll !== null) clearTimeout(this.#lookAtAll);
+    this.#lookAtAll = setTimeout(() => this.touch(null), ALL_FILES_MILLISECONDS).unref();
+  }
+
   /** To mask a file is a habit, not a fault; that one is masked is written down once. */
   #noteMasks(): void {
     const masked = new Set(this.#scan.masked);
@@ -316,13 +342,11 @@ export class Reconciler {
   async #readPolicies(lookAgain: boolean): Promise<void> {
     const { accounts, drift } = this.#options;
     const files = this.#options.tried(this.#scan.files);
-    await accounts.refresh(accountNames([...files.flatMap(({ parsed }) => [...parsed.policies, ...parsed.salvage]), ...this.#set.services]), lookAgain);
-    drift.update('identity', accounts.error === null ? [] : [{ service: null, detail: `account look-ups fail: ${accounts.error}` }], new Date());
-    this.#set = buildPolicySet(files, this.#good, accounts.id);
-    // what is only tried is no good version of anything
-    if (files === this.#scan.files) {
-      this.#unsaved ||= !sameVersions(this.#good, this.#set.good);
-      this.#good = this.#set.good;
+    const read = { files, good: this.#good };
+    // what went in is what went in before, and so is what comes out
+    if (lookAgain || read.files !== this.#read?.files || read.good !== this.#read.good || accounts.error !== null) {
+      await this.#buildSet(files, lookAgain);
+      this.#read = read;
     }
     const errors = this.#set.badFiles.flatMap(({ problems }) => problems.filter(({ severity }) => severity === 'error'));
     drift.update(
@@ -333,6 +357,17 @@ export class Reconciler {
       ],
       new Date(),
     );
+  }
+
+  async #buildSet(files: readonly PolicyFile[], lookAgain: boolean): Promise<void> {
+    const { accounts, drift } = this.#options;
+    await accounts.refresh(accountNames([...files.flatMap(({ parsed }) => [...parsed.policies, ...parsed.salvage]), ...this.#set.services]), lookAgain);
+    drift.update('identity', accounts.error === null ? [] : [{ service: null, detail: `account look-ups fail: ${accounts.error}` }], new Date());
+    this.#set = buildPolicySet(files, this.#good, accounts.id);
+    // what is only tried is no good version of anything
+    if (files !== this.#scan.files || sameVersions(this.#good, this.#set.good)) return;
+    this.#unsaved = true;
+    this.#good = this.#set.good;
   }
 
   #serviceOf(path: string): string | null {
@@ -527,6 +562,13 @@ function filteredServices(services: PolicySet['services']): readonly string[] {
   return services.filter(({ linked }) => linked !== null && linked.policy.dns === 'filtered' && linked.policy.mode !== 'block').map(({ service }) => service);
 }
 
+/** What is in one and not in the other: of ten thousand services mostly one. */
+function except<T>(all: readonly T[], known: readonly T[]): readonly T[] {
+  if (all === known) return [];
+  const others = new Set(known);
+  return all.filter((one) => !others.has(one));
+}
+
 /** Services that do not stand as they did, those that are gone included. */
 function changedServices(before: readonly ServiceState[], after: readonly ServiceState[]): readonly string[] {
   const old = new Map(before.map(({ entry, rulesets }) => [entry.service, rulesets]));
@@ -540,7 +582,7 @@ function sameVersions(a: ReadonlyMap<string, GoodVersion>, b: ReadonlyMap<string
     a.size === b.size &&
     [...a].every(([name, version]) => {
       const other = b.get(name);
-      return other !== undefined && other.hash === version.hash && other.path === version.path && other.groups === version.groups;
+      return other === version || (other !== undefined && other.hash === version.hash && other.path === version.path && other.groups === version.groups);
     })
   );
 }

@@ -52,6 +52,7 @@ const SEEN: NameStatus = { state: 'resolved', expiresInSeconds: null, lastSeenSe
 export function nameReports({ entry, confinement }: ServiceState, statusOf: NameStatusOf): readonly NameReport[] {
   if (entry.linked === null) return [];
   const listed = namesOf(entry.linked);
+  if (listed.length === 0 && confinement.addresses.size === 0) return [];
   const known = new Set(listed);
   const seen = [...confinement.addresses.keys()].filter((name) => !known.has(name)).slice(-MOST_SEEN);
   return [...listed.map((domain) => nameReport(domain, confinement, statusOf(domain))), ...seen.map((domain) => nameReport(domain, confinement, SEEN))];

@@ -1,10 +1,10 @@
 /**
- * Policy files as they lie in their directories. Scanning is cheap enough for every event: a file whose inode, size and change
- * time are as before is not read again, except in a full scan, which goes by content.
+ * Policy files as they lie in their directories. A file whose inode, size and change time are as before is not read again, except in a
+ * full scan, which goes by content. Where it is known which files may have changed, the others are not even looked at.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { effectiveFiles, isPolicyFileName } from '../policy/dropins.ts';
 import { MAX_FILE_SIZE, parsePolicyFile } from '../policy/parse.ts';
 import type { PolicyFile } from '../policy/policy-set.ts';
@@ -17,13 +17,16 @@ import { errorCode, messageOf } from './host-error.ts';
  */
 export const SETTLE_MILLISECONDS = 300;
 
-type Known = { readonly stamp: string; readonly file: PolicyFile; readonly empty: boolean };
+/** `home`: the directory that the file is really in, should its path be a link. */
+type Known = { readonly stamp: string; readonly home: string; readonly file: PolicyFile; readonly empty: boolean };
+
+type Found = { readonly name: string; readonly empty: boolean; readonly file: PolicyFile };
 
 /** Nothing in the file or its directory need change for these to pass. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EAGAIN', 'ETIMEDOUT', 'ESTALE']);
 
 export type Scan = {
-  /** Effective files in name order; the same objects as before where nothing changed. */
+  /** Effective files in name order; the same objects as before where nothing changed, and the same array where nothing changed at all. */
   readonly files: readonly PolicyFile[];
   /** True: something is gone and not yet believed to be; scan again after SETTLE_MILLISECONDS. */
   readonly unsettled: boolean;
@@ -36,8 +39,8 @@ export type Scan = {
 };
 
 export type PolicyFiles = {
-  /** `full`: by content. `settle: false`: what is gone is gone, somebody says so. */
-  scan(options: { readonly full: boolean; readonly settle: boolean }): Scan;
+  /** `full`: by content. `settle: false`: what is gone is gone, somebody says so. `touched`: only these paths can be otherwise; omitted: any. */
+  scan(options: { readonly full: boolean; readonly settle: boolean; readonly touched?: ReadonlySet<string> | undefined }): Scan;
 };
 
 const isMissing = (error: unknown) => errorCode(error) === 'ENOENT';
@@ -48,12 +51,12 @@ function refusal(path: string, message: string, hint: string): Problem {
   return { severity: 'error', at: { file: path, line: 1, column: 1 }, message, hint };
 }
 
-function trustProblems(path: string, file: Stats): Problem[] {
+function trustProblems(path: string, home: string, file: Stats): Problem[] {
   const problems: Problem[] = [];
   if (!isTrusted(file)) {
     problems.push(refusal(path, 'the file must belong to root and be writable by nobody else', `chown root: ${path} && chmod go-w ${path}`));
   }
-  for (const directory of new Set([dirname(path), dirname(realpathSync(path))])) {
+  for (const directory of new Set([dirname(path), home])) {
     if (!isTrusted(statSync(directory))) {
       problems.push(refusal(path, `its directory ${directory} must belong to root and be writable by nobody else`, `chown root: ${directory} && chmod go-w ${directory}`));
     }
@@ -76,21 +79,29 @@ function readRegular(path: string): { bytes: Uint8Array; stats: Stats } {
 
 const stampOf = (path: string, stats: Stats) => `${path} ${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.uid} ${stats.mode}`;
 
+/** Whether it is to be trusted, and whether it is still the same. What else happens in it is no business of any one file. */
+function directoryStamp(directory: string): string {
+  const { dev, ino, uid, mode } = statSync(directory);
+  return `${dev} ${ino} ${uid} ${mode}`;
+}
+
 /** Reads and understands one file; never throws: whatever is wrong becomes a refusal. */
-function load(name: string, path: string, before: PolicyFile | undefined): { file: PolicyFile; empty: boolean; passing?: boolean } {
+function load(name: string, path: string, before: PolicyFile | undefined): { file: PolicyFile; home: string; empty: boolean; passing?: boolean } {
   try {
     const { bytes, stats } = readRegular(path);
-    const refusals = trustProblems(path, stats);
+    const home = dirname(realpathSync(path));
+    const refusals = trustProblems(path, home, stats);
     const text = Buffer.from(bytes).toString('utf8');
     const hash = createHash('sha256').update(bytes).digest('hex');
     const empty = text.trim() === '';
-    if (before?.hash === hash && before.path === path && JSON.stringify(before.refusals) === JSON.stringify(refusals)) return { file: before, empty };
-    return { file: { name, path, hash, text, parsed: parsePolicyFile(path, bytes), refusals }, empty };
+    if (before?.hash === hash && before.path === path && JSON.stringify(before.refusals) === JSON.stringify(refusals)) return { file: before, home, empty };
+    return { file: { name, path, hash, text, parsed: parsePolicyFile(path, bytes), refusals }, home, empty };
   } catch (error) {
     if (isMissing(error)) throw error;
     const nothing = parsePolicyFile(path, '');
     return {
       file: { name, path, hash: '', text: '', parsed: nothing, refusals: [refusal(path, `cannot be read: ${messageOf(error)}`, 'make it a readable regular file')] },
+      home: dirname(path),
       empty: false,
       passing: PASSING.has(errorCode(error) ?? ''),
     };
@@ -101,6 +112,10 @@ function load(name: string, path: string, before: PolicyFile | undefined): { fil
 export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   const known = new Map<string, Known>();
   let listings = new Map<string, readonly string[]>();
+  const found = new Map<string, Map<string, Found>>();
+  /** Of directories, for the time of one scan. */
+  const stamps = new Map<string, string>();
+  let last: Scan = { files: [], unsettled: false, masked: [], failures: [], unread: false };
   let effective = new Map<string, PolicyFile>();
   const goneSince = new Map<string, number>();
   let unread = false;
@@ -116,16 +131,23 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
     }
   }
 
+  function stampOfDirectory(directory: string): string {
+    const stamp = stamps.get(directory) ?? directoryStamp(directory);
+    stamps.set(directory, stamp);
+    return stamp;
+  }
+
   function examine(name: string, path: string, full: boolean): Known | null {
     try {
       const stats = statSync(path);
-      if (stats.isCharacterDevice()) return { stamp: '', file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
-      const stamp = `${stampOf(path, stats)} ${stampOf(dirname(path), statSync(dirname(path)))}`;
+      if (stats.isCharacterDevice()) return { stamp: '', home: '', file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
+      const directory = dirname(path);
+      const stampIn = (home: string) => `${stampOf(path, stats)} ${stampOfDirectory(directory)}${home === directory ? '' : ` ${stampOfDirectory(home)}`}`;
       const before = known.get(path);
-      if (!full && before?.stamp === stamp) return before;
+      if (!full && before !== undefined && before.stamp === stampIn(before.home)) return before;
       const { passing = false, ...loaded } = load(name, path, before?.file);
       unread ||= passing;
-      const now = { stamp: passing ? '' : stamp, ...loaded };
+      const now = { stamp: passing ? '' : stampIn(loaded.home), ...loaded };
       known.set(path, now);
       return now;
     } catch (error) {
@@ -134,18 +156,52 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
     }
   }
 
+  /** Returns whether anything is otherwise. */
+  function lookAt(directory: string, name: string, full: boolean): boolean {
+    const files = found.get(directory);
+    const before = files?.get(name);
+    const path = join(directory, name);
+    const state = examine(name, path, full);
+    if (state === null) {
+      known.delete(path);
+      return files?.delete(name) ?? false;
+    }
+    if (before !== undefined && before.file === state.file && before.empty === state.empty) return false;
+    files?.set(name, { name, empty: state.empty, file: state.file });
+    return true;
+  }
+
+  function lookAtAll(full: boolean, failures: string[]): void {
+    listings = new Map(directories.map((directory) => [directory, list(directory, failures)]));
+    for (const [directory, names] of listings) {
+      const listed = new Set(names);
+      const files = found.get(directory) ?? new Map<string, Found>();
+      found.set(directory, files);
+      for (const name of files.keys()) {
+        if (listed.has(name)) continue;
+        files.delete(name);
+        known.delete(join(directory, name));
+      }
+      for (const name of names) lookAt(directory, name, full);
+    }
+  }
+
+  const lookAtSome = (paths: ReadonlySet<string>): boolean => {
+    const changed = [...paths].filter((path) => found.has(dirname(path)) && isPolicyFileName(basename(path)) && lookAt(dirname(path), basename(path), false));
+    return changed.length > 0;
+  };
+
   return {
-    scan({ full, settle }) {
+    scan({ full, settle, touched }) {
       const failures: string[] = [];
       unread = false;
-      listings = new Map(directories.map((directory) => [directory, list(directory, failures)]));
-      const found = directories.map((directory) =>
-        (listings.get(directory) ?? []).flatMap((name) => {
-          const state = examine(name, join(directory, name), full);
-          return state === null ? [] : [{ name, directory, empty: state.empty, file: state.file }];
-        }),
-      );
-      const { files, masked } = effectiveFiles(found);
+      stamps.clear();
+      if (full || touched === undefined) lookAtAll(full, failures);
+      else {
+        failures.push(...last.failures);
+        if (!lookAtSome(touched) && goneSince.size === 0) return (last = { ...last, unread });
+      }
+      const { files, masked } = effectiveFiles(directories.map((directory) => [...(found.get(directory)?.values() ?? [])]));
       const now = performance.now();
       const next = new Map(files.map(({ name, file }) => [name, file]));
       for (const [name, file] of effective) {
@@ -159,9 +215,9 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
         else goneSince.delete(name);
       }
       effective = new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
-      const present = new Set(found.flat().map(({ file }) => file.path));
-      for (const path of known.keys()) if (!present.has(path)) known.delete(path);
-      return { files: [...effective.values()], unsettled: goneSince.size > 0, masked: masked.map(({ file }) => file.path), failures, unread };
+      const all = [...effective.values()];
+      const same = all.length === last.files.length && all.every((file, index) => file === last.files[index]);
+      return (last = { files: same ? last.files : all, unsettled: goneSince.size > 0, masked: masked.map(({ file }) => file.path), failures, unread });
     },
   };
 }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { errorCode, HostError, messageOf } from './host-error.ts';
 
@@ -37,15 +38,23 @@ export type WriteOptions = {
   readonly temporary?: string;
 };
 
+/** Who makes a long text piece by piece lets others have their turn in between. */
+async function* unhurried(pieces: Iterable<string>): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    yield piece;
+    await setImmediate();
+  }
+}
+
 /** Afterwards the file is either as it was or as asked, whatever happens meanwhile. */
-export async function writeFileAtomically(path: string, text: string, mode = 0o600, { owner, before, temporary = `${path}.new` }: WriteOptions = {}): Promise<void> {
+export async function writeFileAtomically(path: string, text: string | Iterable<string>, mode = 0o600, { owner, before, temporary = `${path}.new` }: WriteOptions = {}): Promise<void> {
   const directory = dirname(path);
   let handle: FileHandle | null = null;
   try {
     handle = await open(temporary, 'w', mode);
     if (owner !== undefined) await handle.chown(owner.uid, owner.gid);
     await handle.chmod(mode); // whatever the umask
-    await handle.writeFile(text);
+    await handle.writeFile(typeof text === 'string' ? text : unhurried(text));
     await handle.sync();
     await handle.close();
     handle = null;

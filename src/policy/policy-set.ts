@@ -64,7 +64,14 @@ const place = ({ file, line, column }: Position) => `${file}:${line}:${column}`;
 type Link = { readonly used: readonly (DestinationGroup | undefined)[]; readonly linked: LinkedPolicy; readonly problems: readonly Problem[] };
 const links = new WeakMap<Policy, Link>();
 
-function groupNames({ egress, ingress }: Policy): string[] {
+const groupsUsed = new WeakMap<Policy, readonly string[]>();
+function groupNames(policy: Policy): readonly string[] {
+  let names = groupsUsed.get(policy);
+  if (names === undefined) groupsUsed.set(policy, (names = findGroupNames(policy)));
+  return names;
+}
+
+function findGroupNames({ egress, ingress }: Policy): string[] {
   const destinations = [...egress.allow, ...egress.deny].flatMap(({ to }) => to).concat(ingress.allow.flatMap(({ from }) => from ?? []));
   return destinations.flatMap((destination) => (destination.kind === 'group' ? [destination.name] : []));
 }
@@ -111,18 +118,20 @@ function claimKeys(kind: PrincipalKind, { id }: Subject, idOf: IdOf): string[] {
 
 /** Conflicts of a file's policies with what is claimed already; claims them when there is none. */
 function claim(policies: readonly Policy[], claims: Claims, idOf: IdOf): Problem[] {
-  const services = new Map<string, Position>();
-  const principals = new Map<string, { service: string; at: Position }>();
+  const services: string[] = [];
+  const principals: string[] = [];
   const problems: Problem[] = [];
   for (const { service, at, kind, subjects } of policies) {
-    const taken = claims.services.get(service) ?? services.get(service);
+    const taken = claims.services.get(service);
     if (taken !== undefined) {
       problems.push({ severity: 'error', at, message: `service "${service}" is already defined at ${place(taken)}`, hint: 'service names are unique on the host' });
+    } else {
+      claims.services.set(service, at);
+      services.push(service);
     }
-    services.set(service, at);
     for (const subject of subjects) {
       for (const key of claimKeys(kind, subject, idOf)) {
-        const other = claims.principals.get(key) ?? principals.get(key);
+        const other = claims.principals.get(key);
         if (other !== undefined) {
           problems.push({
             severity: 'error',
@@ -132,14 +141,16 @@ function claim(policies: readonly Policy[], claims: Claims, idOf: IdOf): Problem
           });
           break;
         }
-        principals.set(key, { service, at: subject.at });
+        claims.principals.set(key, { service, at: subject.at });
+        principals.push(key);
       }
     }
   }
-  if (problems.length > 0) return problems;
-  for (const [service, at] of services) claims.services.set(service, at);
-  for (const [key, claimed] of principals) claims.principals.set(key, claimed);
-  return [];
+  if (problems.length === 0) return problems;
+  // who is refused claims nothing
+  for (const service of services) claims.services.delete(service);
+  for (const key of principals) claims.principals.delete(key);
+  return problems;
 }
 
 type Outcome = { readonly services: readonly ServiceEntry[]; readonly problems: readonly Problem[]; readonly good: GoodVersion | null };
@@ -156,6 +167,9 @@ function entries(policies: readonly Policy[], groups: Groups, standing: 'good' |
   }));
 }
 
+/** What a file came to the last time, which it does again while its policies link as they did and nobody disputes its claims. */
+const standing = new WeakMap<PolicyFile, { readonly linked: readonly Link[]; readonly outcome: Outcome }>();
+
 /** The file as it is now, if it may be in force. */
 function tryCurrent(file: PolicyFile, groups: Groups, redefined: readonly Problem[], claims: Claims, idOf: IdOf): Outcome | readonly Problem[] {
   const { policies } = file.parsed;
@@ -165,6 +179,8 @@ function tryCurrent(file: PolicyFile, groups: Groups, redefined: readonly Proble
   found.push(...linked.flatMap(({ problems }) => errors(problems)));
   if (found.length === 0) found.push(...claim(policies, claims, idOf));
   if (found.length > 0) return found;
+  const known = standing.get(file);
+  if (known !== undefined && known.linked.every((each, index) => each === linked[index])) return known.outcome;
   const good: GoodVersion = {
     name: file.name,
     path: file.path,
@@ -172,7 +188,9 @@ function tryCurrent(file: PolicyFile, groups: Groups, redefined: readonly Proble
     text: file.text,
     groups: groupsText(linked.flatMap(({ used }) => used)),
   };
-  return { services: entries(policies, groups, 'good', []), problems: [], good };
+  const outcome = { services: entries(policies, groups, 'good', []), problems: [], good };
+  standing.set(file, { linked, outcome });
+  return outcome;
 }
 
 function fallBack(good: GoodVersion, problems: readonly Problem[], claims: Claims, idOf: IdOf): Outcome | null {
@@ -232,7 +250,8 @@ function collectGroups(files: readonly PolicyFile[], previous: ReadonlyMap<strin
  */
 export function buildPolicySet(files: readonly PolicyFile[], previous: ReadonlyMap<string, GoodVersion>, idOf: IdOf): PolicySet {
   const unchanged = (file: PolicyFile) => previous.get(file.name)?.hash === file.hash;
-  const ordered = [...files.filter(unchanged), ...files.filter((file) => !unchanged(file))];
+  const changed = new Set(files.filter((file) => !unchanged(file)));
+  const ordered = [...files.filter((file) => !changed.has(file)), ...changed];
   const { groups, redefined } = collectGroups(ordered, previous);
   const claims: Claims = { services: new Map(), principals: new Map() };
   const outcomes = new Map<PolicyFile, Outcome>();
@@ -244,9 +263,9 @@ export function buildPolicySet(files: readonly PolicyFile[], previous: ReadonlyM
       continue;
     }
     const good = previous.get(file.name);
-    const standing = good === undefined ? null : fallBack(good, outcome, claims, idOf);
-    if (standing === null) refused.set(file, outcome);
-    else outcomes.set(file, standing);
+    const fallen = good === undefined ? null : fallBack(good, outcome, claims, idOf);
+    if (fallen === null) refused.set(file, outcome);
+    else outcomes.set(file, fallen);
   }
   // last, so that whoever has a good policy keeps it
   for (const [file, problems] of refused) outcomes.set(file, reject(file, problems));
@@ -254,6 +273,7 @@ export function buildPolicySet(files: readonly PolicyFile[], previous: ReadonlyM
   return {
     services: kept.flatMap(({ services }) => services),
     badFiles: files.flatMap((file) => {
+      if (file.parsed.problems.length === 0 && (outcomes.get(file)?.problems.length ?? 0) === 0) return [];
       const problems = [...(outcomes.get(file)?.problems ?? []), ...file.parsed.problems.filter(({ severity }) => severity === 'warning')];
       return problems.length === 0 ? [] : [{ path: file.path, text: file.text, problems }];
     }),

@@ -35,6 +35,20 @@ function bySet(elements: readonly Element[]): Map<string, Element[]> {
   return sets;
 }
 
+/**
+ * One command for many elements is several netlink messages of 64 KB. The element that no longer fits into one is written anew into the
+ * next, and of a key in a set of intervals nft 1.0.6 then has turned the bytes of its id twice: another user would get the permission. So
+ * such commands are kept to one message: an element takes 300 bytes at most.
+ */
+const MOST_INTERVALS = 128;
+
+function commands(elements: readonly Element[]): (readonly [set: string, elements: readonly Element[]])[] {
+  return [...bySet(elements)].flatMap(([set, list]) => {
+    const most = INTERVAL_SETS.has(set) ? MOST_INTERVALS : list.length;
+    return Array.from({ length: Math.ceil(list.length / most) }, (_, index) => [set, list.slice(index * most, (index + 1) * most)] as const);
+  });
+}
+
 /** An element as nft reads it. A map's target chain is named after its side: `user_mode` goes to `user_enforce`. */
 export function elementText(element: Element, counter?: Counter, now = 0): string {
   const { set, key, mode, port, comment } = element;
@@ -49,7 +63,7 @@ export function elementText(element: Element, counter?: Counter, now = 0): strin
 }
 
 function addLines(table: string, elements: readonly Element[], now: number, counters?: ReadonlyMap<Element, Counter>): string[] {
-  return [...bySet(elements)].map(([set, list]) => {
+  return commands(elements).map(([set, list]) => {
     const texts = list.map((element) => elementText(element, counters?.get(element), now));
     return `add element inet ${table} ${set} { ${texts.join(', ')} }`;
   });
@@ -68,7 +82,7 @@ const deletedKey = ({ set, key }: Element) => (INTERVAL_SETS.has(set) ? key.repl
 function removeLines(table: string, elements: readonly Element[], now: number): string[] {
   const timed = elements.filter(({ timeout }) => timeout !== null);
   const lines = addLines(table, timed, now);
-  for (const [set, list] of bySet(elements)) {
+  for (const [set, list] of commands(elements)) {
     lines.push(`delete element inet ${table} ${set} { ${list.map(deletedKey).join(', ')} }`);
   }
   return lines;

@@ -19,7 +19,7 @@ type Place = {
   readonly at: (path: string) => string;
   readonly write: (path: string, text?: string) => void;
   /** By event, as the daemon does it. */
-  readonly scan: (options?: { full?: boolean; settle?: boolean }) => Scan;
+  readonly scan: (options?: { full?: boolean; settle?: boolean; touched?: readonly string[] }) => Scan;
 };
 
 /** Directories `etc`, `run` and `usr`, highest precedence first; the last is not there yet. */
@@ -37,7 +37,7 @@ function place(t: ExecutionContext): Place {
       writeFileSync(at(path), text);
       chmodSync(at(path), 0o644);
     },
-    scan: ({ full = false, settle = true } = {}) => files.scan({ full, settle }),
+    scan: ({ full = false, settle = true, touched } = {}) => files.scan({ full, settle, touched: touched === undefined ? undefined : new Set(touched.map(at)) }),
   };
 }
 
@@ -57,6 +57,35 @@ test('a file as it is read', (t) => {
   const [file] = here.scan().files;
   t.like(file, { name: 'a.yaml', path: here.at('etc/a.yaml'), text: policy('web'), refusals: [] });
   t.regex(file?.hash ?? '', /^[0-9a-f]{64}$/);
+});
+
+test('only what was touched is looked at, until all is', (t) => {
+  const here = place(t);
+  for (const path of ['etc/a.yaml', 'etc/b.yaml', 'run/c.yaml']) here.write(path);
+  const before = here.scan();
+  t.is(here.scan({ touched: [] }).files, before.files, 'the same array');
+  t.is(here.scan().files, before.files, 'also where all were looked at');
+  here.write('etc/a.yaml', policy('new-a'));
+  here.write('etc/b.yaml', policy('new-b'));
+  here.write('etc/d.yaml');
+  t.deepEqual(show(here, here.scan({ touched: ['etc/b.yaml'] })), ['etc/a.yaml: a', 'etc/b.yaml: new-b', 'run/c.yaml: c']);
+  t.deepEqual(show(here, here.scan({ touched: ['etc/d.yaml', 'etc/notes.txt', 'usr/e.yaml'] })), ['etc/a.yaml: a', 'etc/b.yaml: new-b', 'run/c.yaml: c', 'etc/d.yaml: d']);
+  rmSync(here.at('run/c.yaml'));
+  const gone = here.scan({ touched: ['run/c.yaml'] });
+  t.true(gone.unsettled);
+  t.deepEqual(show(here, here.scan({ settle: false, touched: [] })), ['etc/a.yaml: a', 'etc/b.yaml: new-b', 'etc/d.yaml: d']);
+  t.deepEqual(show(here, here.scan()), ['etc/a.yaml: new-a', 'etc/b.yaml: new-b', 'etc/d.yaml: d']);
+});
+
+test('a touched file masks, and what it masked is in force again when it is gone', (t) => {
+  const here = place(t);
+  here.write('run/a.yaml', policy('low'));
+  here.scan();
+  here.write('etc/a.yaml', policy('high'));
+  const masking = here.scan({ touched: ['etc/a.yaml'] });
+  t.deepEqual([show(here, masking), masking.masked], [['etc/a.yaml: high'], [here.at('run/a.yaml')]]);
+  rmSync(here.at('etc/a.yaml'));
+  t.deepEqual(show(here, here.scan({ touched: ['etc/a.yaml'] })), ['run/a.yaml: low']);
 });
 
 test('files of all directories, in name order, the highest of each name', (t) => {

@@ -1,6 +1,6 @@
 /** What is left for the next boot. */
 import test from 'ava';
-import { bootScript, closedScript, isWhole } from '../../src/ruleset/boot.ts';
+import { bootScript as bootPieces, closedScript, isWhole } from '../../src/ruleset/boot.ts';
 import { compileService } from '../../src/ruleset/compile.ts';
 import { ADDRESS_TIMEOUT, confinements } from './policies.ts';
 
@@ -20,7 +20,9 @@ mode: audit
 dns: none
 `).flatMap((policy) => compileService(policy, { addressTimeout: ADDRESS_TIMEOUT }));
 
-const scripts = { 'boot.nft': bootScript(table, rulesets, () => false), 'closed.nft': closedScript(table, rulesets), 'boot.nft of nobody': bootScript(table, [], () => false) };
+const bootScript = (...[of, all, audited]: Parameters<typeof bootPieces>) => [...bootPieces(of, all, audited)].join('');
+
+const scripts = { 'boot.nft': bootScript(table, rulesets, () => false), 'closed.nft': [...closedScript(table, rulesets)].join(''), 'boot.nft of nobody': bootScript(table, [], () => false) };
 
 for (const [title, script] of Object.entries(scripts)) {
   test(`${title} is whole, and not when cut anywhere or changed`, (t) => {
@@ -39,6 +41,13 @@ test('closed.nft has everybody wait, whatever their mode, and nothing else', (t)
     'add element inet netwall group_mode { 27 : goto group_hold }',
     'add element inet netwall group_refused { 27 }',
   ]);
+});
+
+test('the script of many is made in pieces, and is whole', (t) => {
+  const many = Array.from({ length: 1201 }, () => rulesets).flat();
+  t.is([...bootPieces(table, many, () => false)].length, Math.ceil(many.length / 500) + 1);
+  t.true(isWhole(bootScript(table, many, () => false)));
+  t.is(bootScript(table, many, () => false).match(/45\.64\.0\.0\/16/g)?.length, bootScript(table, rulesets, () => false).split('45.64.0.0/16').length * 1201 - 1201);
 });
 
 test('what ends at a time is not in boot.nft', (t) => {

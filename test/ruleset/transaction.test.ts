@@ -264,3 +264,19 @@ test('the table may have another name', async (t) => {
   t.is(await namespace.nft('-t', 'list', 'table', 'inet', 'wall_2'), skeletonText({ name: 'wall_2', mark: null }));
   t.is(readElements(JSON.parse(await namespace.nft('-n', '-j', 'list', 'table', 'inet', 'wall_2'))).length, 2);
 });
+
+/** The longest there are, so that as few as possible fill one netlink message. */
+const manyRanges: Element[] = Array.from({ length: 700 }, (_, index) => [
+  { set: 'user_egress_net4', key: `${1001 + index} . 10.${index >> 8}.${index & 255}.0/24 . tcp . 443`, mode: null, timeout: null, comment: 'c'.repeat(120) },
+  { set: 'user_egress_net6', key: `${1001 + index} . 2001:db8::${(index + 1).toString(16)} . udp . 8000-8010`, mode: null, timeout: null, comment: 'c'.repeat(120) },
+]).flat();
+
+test('ranges of hundreds of users come and go in one transaction, each with its own user', async (t) => {
+  const namespace = await createNamespace();
+  t.teardown(() => namespace.remove());
+  const held = async () => readElements(JSON.parse(await namespace.nft('-n', '-j', 'list', 'table', 'inet', 'netwall'))).map(({ set, key }) => `${set} ${key}`).sort();
+  await namespace.apply(transactionText(TABLE, [{ do: 'rebuild' }, { do: 'add', elements: manyRanges }]));
+  t.deepEqual(await held(), manyRanges.map(({ set, key }) => `${set} ${key}`).sort());
+  await namespace.apply(transactionText(TABLE, [{ do: 'remove', elements: manyRanges }]));
+  t.deepEqual(await held(), []);
+});
