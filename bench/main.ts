@@ -16,11 +16,12 @@ import { comparisonTable } from './comparison-table.ts';
 import { tableOf } from './figures.ts';
 import { idle } from './idle.ts';
 import type { Effort, Outcome } from './outcome.ts';
+import { packet } from './packet.ts';
 import { start } from './start.ts';
 
 type Benchmark = (world: World, effort: Effort) => Promise<Outcome>;
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { edit, start, idle, element, drift, dns, cli };
+const benchmarks: Readonly<Record<string, Benchmark>> = { edit, start, idle, element, drift, dns, cli, packet };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
