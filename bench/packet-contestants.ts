@@ -9,6 +9,7 @@ import type { Client, Hall } from './packet-hall.ts';
 import type { Sender } from './packet-load.ts';
 import { OPENSNITCH, startOpenSnitch } from './packet-opensnitch.ts';
 import { permission, widePolicy } from './packet-plan.ts';
+import { stepNames, stepText } from './packet-parts.ts';
 import { establishedText, iptablesText, linearText, setText } from './packet-walls.ts';
 import { accountOf, policyText } from './policies.ts';
 
@@ -38,12 +39,14 @@ const absent = () => Object.entries(PROGRAMS).filter(([program]) => !existsSync(
 const tables = ['iptables-nft', 'iptables-legacy'].map((name) => ({ name, program: `/usr/sbin/${name}-restore` }));
 
 const sizes = { short: { linear: [10], policies: [1, 10] }, full: { linear: [1, 100, 1000], policies: [1, 100, 1000, 10_000] } } as const;
+/** What is left out of a short run, as it is another one's like. */
+const alike: ReadonlySet<string> = new Set(['nft set of uids and addresses', 'nft rules, 10 uids, established first', 'iptables-legacy, 10 uids']);
 const most = { short: 10, full: 1000 } as const;
 export const counts = (effort: Effort) => sizes[effort].policies;
 export const nameOf = policies;
 export const ungoverned = (effort: Effort) => `nobody's user beside ${policies(most[effort])}`;
 
-const walls = (world: World, effort: Effort): Wall[] => [
+const everyWall = (world: World, effort: Effort): Wall[] => [
   { name: names.none, put: async () => {} },
   { name: names.again, put: async () => {} },
   { name: 'nft: established, or 1 uid', put: nft(([uid = 0]) => establishedText(uid)) },
@@ -56,8 +59,21 @@ const walls = (world: World, effort: Effort): Wall[] => [
   ...(existsSync(OPENSNITCH) ? [{ name: names.opensnitch, put: (client: Client) => startOpenSnitch(world, client, uidOf(0)) }] : []),
 ];
 
+const walls = (world: World, effort: Effort): Wall[] => everyWall(world, effort).filter(({ name }) => effort === 'full' || !alike.has(name));
+
 /** What is not on this machine, in words. */
 export const missing = (): string[] => absent().map(([program, packages]) => `${program} is not here (Debian: ${packages}), so it was not compared.`);
+
+/** The parts of netwalld's path, one more each time. */
+export const stepContestants = async (hall: Hall): Promise<Contestant[]> => {
+  const made: Contestant[] = [];
+  for (const name of stepNames) {
+    const client = await hall.client();
+    await nft(([uid = 0]) => stepText(name, uid))(client, [uidOf(0)]);
+    made.push({ name, client, uid: uidOf(0), walled: false });
+  }
+  return made;
+};
 
 /** All at once, as most of it is waiting; each end is told to `ends` as soon as there is something to end. */
 export const contestants = async (world: World, hall: Hall, effort: Effort, ends: (() => Promise<void>)[]): Promise<Contestant[]> => {

@@ -8,12 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { World } from '../test/e2e/world.ts';
 import { compiled } from './gcc.ts';
+import type { Figure } from './figures.ts';
 import { interleaved } from './interleave.ts';
 import type { Comparison, Effort, Goal, Outcome, Series } from './outcome.ts';
-import { type Contestant, contestants, counts, missing, nameOf, names, ungoverned } from './packet-contestants.ts';
+import { type Contestant, contestants, counts, missing, nameOf, names, stepContestants, ungoverned } from './packet-contestants.ts';
 import { createHall, type Hall } from './packet-hall.ts';
 import { arrivedPerSecond, isRefused, loadOf, type Mode } from './packet-load.ts';
 import type { Load } from './packet-output.ts';
+import { partsOf } from './packet-parts.ts';
 
 const effortOf = { short: { rounds: 1, seconds: 0.03 }, full: { rounds: 9, seconds: 0.5 } } as const;
 
@@ -37,6 +39,15 @@ const measured = async (all: readonly Contestant[], rounds: number, measure: (co
     return load.total;
   });
   return (valueOf: (load: Load) => number): Series[] => [...loads].map(([name, each]) => ({ name, samples: each.map(valueOf) }));
+};
+
+/** Where the time of one datagram goes. */
+const dissect = async (hall: Hall, program: string, all: readonly Contestant[], effort: Effort): Promise<Figure[]> => {
+  const { rounds, seconds } = effortOf[effort];
+  const some = all.filter(({ name }) => name === reference || name === names.one);
+  const series = await interleaved([...some, ...(await stepContestants(hall))], rounds, (contestant) => arrivedPerSecond(hall, program, contestant, seconds));
+  const [nothing, whole, ...parts] = series;
+  return nothing === undefined || whole === undefined ? [] : partsOf(nothing, parts, whole);
 };
 
 const compare = async (hall: Hall, program: string, all: readonly Contestant[], effort: Effort): Promise<Comparison[]> => {
@@ -78,7 +89,8 @@ export const packet = async (world: World, effort: Effort): Promise<Outcome> => 
     ends.push(hall.close);
     const all = await contestants(world, hall, effort, ends);
     await verify(program, all);
-    return { comparisons: await compare(hall, program, all, effort), notes: [...NOTES, ...missing()] };
+    const comparisons = await compare(hall, program, all, effort);
+    return { figures: await dissect(hall, program, all, effort), comparisons, notes: [...NOTES, ...missing()] };
   } finally {
     // the hall last: the others live in it
     const [closeHall, ...others] = ends;

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { parsePolicyFile } from '../../src/policy/parse.ts';
 import { parseLoad } from '../../bench/packet-output.ts';
+import { partsOf, stepNames, stepText } from '../../bench/packet-parts.ts';
 import { permission, widePolicy } from '../../bench/packet-plan.ts';
 import { establishedText, iptablesText, linearText, setText } from '../../bench/packet-walls.ts';
 import { policyText } from '../../bench/policies.ts';
@@ -41,3 +42,20 @@ for (const [what, text] of policies) {
     t.deepEqual(problems.map(({ message }) => message), []);
   });
 }
+
+test('each step has one part more than the one before', (t) => {
+  const texts = stepNames.map((name) => stepText(name, 7));
+  t.deepEqual(texts.map((text) => lines(text, /^type .* hook/).length), [1, 2, 3, 3, 3, 5, 5]);
+  t.deepEqual(texts.map((text) => lines(text, /^meta |^ct /).length), [1, 1, 1, 2, 3, 6, 7]);
+});
+
+test('what a part costs is what it takes more than the part before', (t) => {
+  const series = (name: string, nanoseconds: number) => ({ name, samples: [1e9 / nanoseconds] });
+  const found = partsOf(series('nothing', 1000), [series('a', 1200), series('b', 1250)], series('all', 1300));
+  t.deepEqual(found.map(({ what, value }) => [what, value]), [
+    ['of a datagram: nothing', 1000],
+    ['of a datagram: a', 200],
+    ['of a datagram: b', 50],
+    ['of a datagram: the rest of all', 50],
+  ]);
+});
