@@ -17,11 +17,12 @@ import { comparisonTable } from './comparison-table.ts';
 import { tableOf } from './figures.ts';
 import { idle } from './idle.ts';
 import type { Effort, Outcome } from './outcome.ts';
+import { packet } from './packet.ts';
 import { start } from './start.ts';
 
 type Benchmark = (world: World, effort: Effort) => Promise<Outcome>;
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { start, idle, element, drift, dns, cli, control, builds };
+const benchmarks: Readonly<Record<string, Benchmark>> = { packet, control, start, drift, idle, element, dns, cli, builds };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

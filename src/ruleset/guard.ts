@@ -46,18 +46,22 @@ export function guardText(table: Table, mark: number, content: GuardContent): st
     `table inet ${name} {`,
     '\tflags owner',
     ...NAMES.map((set) => block(`set ${set}`, [SETS[set]])),
+    block('chain shut', [
+      OWN_SOCKETS,
+      // silent: it lasts for milliseconds, and a drop only delays what is allowed
+      'counter drop',
+    ]),
     block('chain output', [
       `type filter hook output priority filter + ${GUARD_PRIORITY}; policy accept;`,
       `meta mark & 0x${mark.toString(16)} != 0x0 accept`,
-      OWN_SOCKETS,
-      // silent: it lasts for milliseconds, and a drop only delays what is allowed
-      'meta skuid @users counter drop',
-      'meta skgid @groups counter drop',
+      'meta skuid @users goto shut',
+      'meta skgid @groups goto shut',
     ]),
     block('chain input', [
       `type filter hook input priority filter + ${GUARD_PRIORITY}; policy accept;`,
       // answers to what the service itself has sent are judged on their way out
       'meta l4proto != udp accept',
+      'ct direction reply accept',
       'ct direction original udp dport . ip saddr @admitted4 accept',
       'ct direction original udp dport . ip6 saddr @admitted6 accept',
       'ct direction original udp dport @ports counter drop',
