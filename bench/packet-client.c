@@ -1,6 +1,6 @@
 /* Puts load on a far side for some seconds, pinned to a CPU. Prints how many rounds (bulk: bytes) there were, the seconds they took,
  * the seconds of CPU among them, and the median and the 99th percentile of a round in microseconds.
- *   udp      datagrams over one socket; a round is counted for each, and timed for 64
+ *   udp      datagrams over one socket, after one that was answered: so the flow is an established one; a round is timed for 64
  *   ping     datagram and echo over one socket
  *   flow     the same over a new socket each time
  *   connect  TCP: connect, request, answer, close
@@ -68,6 +68,11 @@ static int flow(int type)
 	return good;
 }
 
+static int established(int fd)
+{
+	return send(fd, block, 1, 0) == 1 && recv(fd, block, 1, 0) == 1;
+}
+
 static int batch(int fd)
 {
 	for (int i = 0; i < BATCH; i++)
@@ -90,6 +95,10 @@ int main(int argc, char **argv)
 	float *samples = malloc(MOST * sizeof *samples);
 	size_t count = 0;
 	int fd = mode == 'u' || mode == 'p' ? reached(SOCK_DGRAM) : mode == 'b' ? reached(SOCK_STREAM) : -1;
+	if (mode == 'u' && !established(fd)) {
+		perror(argv[1]);
+		return 1;
+	}
 	double began = now(), last = began, total = 0, used = clocked(CLOCK_PROCESS_CPUTIME_ID);
 	while (last - began < atof(argv[4])) {
 		long done = mode == 'u' ? batch(fd) : mode == 'p' ? echoed(fd) : mode == 'f' ? flow(SOCK_DGRAM) : mode == 'c' ? flow(SOCK_STREAM) : send(fd, block, sizeof block, 0);

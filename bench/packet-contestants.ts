@@ -16,7 +16,9 @@ import { accountOf, policyText } from './policies.ts';
 export type Contestant = Sender & { readonly name: string; readonly walled: boolean };
 
 export const names = { none: 'no ruleset', again: 'no ruleset, once more', one: 'netwalld, 1 policy', opensnitch: 'OpenSnitch, 1 rule' } as const;
-const policies = (count: number) => (count === 1 ? names.one : `netwalld, ${count} policies`);
+const number = new Intl.NumberFormat('en');
+const policies = (count: number) => (count === 1 ? names.one : `netwalld, ${number.format(count)} policies`);
+const users = (count: number) => (count === 1 ? '1 uid' : `${number.format(count)} uids`);
 /** Of each policy, besides the server's. */
 const ADDRESSES = 10;
 
@@ -44,16 +46,16 @@ const alike: ReadonlySet<string> = new Set(['nft set of uids and addresses', 'nf
 const most = { short: 10, full: 1000 } as const;
 export const counts = (effort: Effort) => sizes[effort].policies;
 export const nameOf = policies;
-export const ungoverned = (effort: Effort) => `nobody's user beside ${policies(most[effort])}`;
+export const ungoverned = (effort: Effort) => `ungoverned user, ${policies(most[effort])}`;
 
 const everyWall = (world: World, effort: Effort): Wall[] => [
   { name: names.none, put: async () => {} },
   { name: names.again, put: async () => {} },
   { name: 'nft: established, or 1 uid', put: nft(([uid = 0]) => establishedText(uid)) },
   { name: 'nft set of uids and addresses', count: most[effort], put: nft(setText) },
-  { name: `nft rules, ${most[effort]} uids, established first`, count: most[effort], put: nft((uids) => linearText(uids, { established: true })) },
-  ...sizes[effort].linear.map((count): Wall => ({ name: `nft rules, ${count} uids`, count, put: nft((uids) => linearText(uids)) })),
-  ...tables.flatMap(({ name, program }) => (existsSync(program) ? sizes[effort].linear.map((count): Wall => ({ name: `${name}, ${count} uids`, count, put: iptables(program) })) : [])),
+  { name: `nft rules, ${users(most[effort])}, established first`, count: most[effort], put: nft((uids) => linearText(uids, { established: true })) },
+  ...sizes[effort].linear.map((count): Wall => ({ name: `nft rules, ${users(count)}`, count, put: nft((uids) => linearText(uids)) })),
+  ...tables.flatMap(({ name, program }) => (existsSync(program) ? sizes[effort].linear.map((count): Wall => ({ name: `${name}, ${users(count)}`, count, put: iptables(program) })) : [])),
   ...sizes[effort].policies.map((count): Wall => ({ name: policies(count), count, put: (client) => govern(world, client, policyTexts(count)) })),
   ...(effort === 'full' ? [{ name: 'netwalld, 1 policy, 50,000 addresses', put: (client: Client) => govern(world, client, [widePolicy(uidOf(0))]) }] : []),
   ...(existsSync(OPENSNITCH) ? [{ name: names.opensnitch, put: (client: Client) => startOpenSnitch(world, client, uidOf(0)) }] : []),

@@ -1,6 +1,7 @@
 /* The far side of packet-client, one process for each port and pinned to a CPU; ends when its stdin does.
  *   sink     takes datagrams; at each line on stdin prints how many have arrived, those included that found the buffer full. Looks every
- *            millisecond: to be woken for each datagram would cost their sender, on the other CPU, more than all else
+ *            millisecond: to be woken for each datagram would cost their sender, on the other CPU, more than all else. One of a
+ *            single byte is answered, and not counted
  *   echo     sends datagrams back
  *   answer   TCP: takes a request, answers, closes
  *   swallow  reads TCP streams
@@ -22,13 +23,18 @@ static char buffer[1 << 18];
 static void drain(int fd, long *arrived)
 {
 	static struct mmsghdr messages[BATCH];
+	static struct sockaddr_in from[BATCH];
 	struct iovec into = { buffer, sizeof buffer };
-	for (int i = 0; i < BATCH; i++)
-		messages[i].msg_hdr = (struct msghdr){ .msg_iov = &into, .msg_iovlen = 1 };
-	for (int got; (got = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL)) > 0;) {
-		*arrived += got;
-		if (got < BATCH)
-			break;
+	int got = BATCH;
+	while (got == BATCH) {
+		for (int i = 0; i < BATCH; i++)
+			messages[i].msg_hdr = (struct msghdr){ .msg_iov = &into, .msg_iovlen = 1, .msg_name = &from[i], .msg_namelen = sizeof from[i] };
+		got = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < got; i++)
+			if (messages[i].msg_len == 1)
+				sendto(fd, buffer, 1, 0, (struct sockaddr *)&from[i], sizeof from[i]);
+			else
+				++*arrived;
 	}
 }
 

@@ -17,10 +17,10 @@ import { arrivedPerSecond, isRefused, loadOf, type Mode } from './packet-load.ts
 import type { Load } from './packet-output.ts';
 import { partsOf } from './packet-parts.ts';
 
-const effortOf = { short: { rounds: 1, seconds: 0.03 }, full: { rounds: 9, seconds: 0.5 } } as const;
+const effortOf = { short: { rounds: 1, seconds: 0.03 }, full: { rounds: 9, seconds: 0.3 } } as const;
 
 const NOTES = [
-  'The ungoverned user and the walls by hand: a user under netwalld is judged at every packet in both roles, client and server, refusals are recorded, each permission is counted, and a guard stands behind; what is written by hand here does none of this.',
+  'The user who is measured is the last of all those who are asked for one after the other. By hand, each may reach one server at two ports, and that is all; netwalld also judges every packet of a server, records what it refuses, counts what each permission lets through, turns DNS to itself, and has a guard behind.',
   'Where "established" comes first, a flow that has begun goes on after its permission is gone; netwalld ends it at the next packet.',
   'firewalld and ufw cannot name a user in their own language, only in rules of iptables that they pass on ("direct", before.rules): those are the iptables rows.',
   'OpenSnitch decides per program (path, arguments, parents) and can ask a person, which netwalld does not. It sees only what begins: what has begun goes on whatever becomes of the rule, and while it is down its queue lets everything pass (--queue-bypass).',
@@ -66,7 +66,7 @@ const compare = async (hall: Hall, program: string, all: readonly Contestant[], 
     { what: 'datagram and echo, 99th percentile', unit: 'µs', better: 'less', reference, series: pings(({ p99 }) => p99) },
     { what: 'datagram and echo, a new flow each time', unit: '/s', better: 'more', reference, series: flows(perSecond), goals },
     { what: 'TCP: connect, request, answer, close', unit: '/s', better: 'more', reference, series: connections(perSecond), goals },
-    { what: 'TCP: one stream', unit: 'Gbit/s', better: 'more', reference, series: streams((load) => (perSecond(load) * 8) / 1e9), goals },
+    { what: 'TCP: one stream', unit: "Gbit/s of the sender's CPU", better: 'more', reference, series: streams(({ total, cpuSeconds }) => (total * 8) / cpuSeconds / 1e9), goals },
   ];
 };
 
