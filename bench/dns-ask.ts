@@ -37,11 +37,15 @@ export const compile = (directory: string, name: string): string => {
 /** `cached`: the same name again and again, asked for once before. */
 export type Load = { readonly names: Names; readonly cached: boolean; readonly count: number; /** Questions at a time. */ readonly window: number };
 
-export const askByClient = async (program: string, { world, address, port, who, users, fresh }: Contestant, { names, cached, count, window }: Load): Promise<Latencies> => {
+export const askByClient = async (program: string, { name, world, address, port, who, users, fresh }: Contestant, { names, cached, count, window }: Load): Promise<Latencies> => {
   const ask = async (first: number, questions: number): Promise<Latencies> => {
     const parameters = [names, first, questions, cached ? 0 : 1, window, accountOf(who).uid, users].map(String);
     const { stdout } = await world.exec(program, [address, `${port}`, ...parameters], { who: users > 1 ? 'root' : who, timeout: 120_000 });
-    return readClient(stdout, questions);
+    try {
+      return readClient(stdout, questions);
+    } catch (error) {
+      throw new Error(`${name}, ${names}`, { cause: error });
+    }
   };
   // one answer for each user: for the others it is a new address
   if (cached) await ask(0, users);

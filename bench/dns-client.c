@@ -1,6 +1,6 @@
 /* Asks for "PREFIX<n>.wild.net", at most WINDOW questions at a time, in turns from sockets of USERS users from UID on (as root only,
  * unless it is one's own). Prints the median and the 99th percentile in microseconds, the seconds it took, and how many answers were
- * missing or no NOERROR. Usage: dns-client ADDRESS PORT PREFIX FIRST COUNT STEP WINDOW UID USERS */
+ * missing and how many no NOERROR with an address. Usage: dns-client ADDRESS PORT PREFIX FIRST COUNT STEP WINDOW UID USERS */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(atoi(argv[2])) };
 	inet_aton(argv[1], &to.sin_addr);
 	long first = atol(argv[4]), step = atol(argv[6]);
-	int count = atoi(argv[5]), window = atoi(argv[7]), users = atoi(argv[9]), sent = 0, done = 0, under_way = 0, fds[users];
+	int count = atoi(argv[5]), window = atoi(argv[7]), users = atoi(argv[9]), sent = 0, done = 0, bad = 0, under_way = 0, fds[users];
 	double *samples = calloc(count, sizeof *samples), *at = calloc(count, sizeof *at);
 	struct rlimit most;
 	getrlimit(RLIMIT_NOFILE, &most);
@@ -73,7 +73,8 @@ int main(int argc, char **argv)
 			send(fds[sent % users], query, length, 0);
 		}
 		struct epoll_event events[64];
-		int got = epoll_wait(ready, events, 64, 2000);
+		/* long: a pause is a figure, not a failure */
+		int got = epoll_wait(ready, events, 64, 20000);
 		if (got <= 0)
 			break;
 		for (int i = 0; i < got; i++) {
@@ -82,14 +83,15 @@ int main(int argc, char **argv)
 				continue;
 			/* the one of the last 65,536 that has this id */
 			int which = sent - 1 - ((sent - 1 - (answer[0] << 8 | answer[1])) & 0xffff);
-			if (which < 0 || samples[which] > 0 || answer[3] & 15 || !answer[7])
+			if (which < 0 || samples[which] > 0)
 				continue;
+			bad += answer[3] & 15 || !answer[7];
 			samples[which] = now() - at[which];
 			done++, under_way--;
 		}
 	}
 	double took = now() - began;
 	qsort(samples, count, sizeof *samples, ascending);
-	printf("%.1f %.1f %.6f %d\n", samples[count / 2], samples[(long)count * 99 / 100], took / 1e6, count - done);
+	printf("%.1f %.1f %.6f %d %d\n", samples[count / 2], samples[(long)count * 99 / 100], took / 1e6, count - done, bad);
 	return 0;
 }

@@ -2,10 +2,10 @@
 
 export type Latencies = { readonly median: number; readonly p99: number; /** Answers per second. */ readonly rate: number };
 
-/** `median p99 seconds bad`, as dns-client prints them; microseconds. */
+/** `median p99 seconds missing bad`, as dns-client prints them; microseconds. */
 export const readClient = (output: string, count: number): Latencies => {
-  const [median = Number.NaN, p99 = Number.NaN, seconds = Number.NaN, bad = Number.NaN] = output.trim().split(' ').map(Number);
-  if (bad !== 0) throw new Error(`${bad} of ${count} questions were not answered well: ${output}`);
+  const [median = Number.NaN, p99 = Number.NaN, seconds = Number.NaN, missing = Number.NaN, bad = Number.NaN] = output.trim().split(' ').map(Number);
+  if (missing !== 0 || bad !== 0) throw new Error(`Of ${count} questions ${missing} were not answered and ${bad} not well: ${output}`);
   return { median, p99, rate: count / seconds };
 };
 

@@ -14,15 +14,16 @@ const dnsperf = (lost: number, codes: string) => `Statistics:
 `;
 
 test('the client: median, 99th percentile, and the rate', (t) => {
-  t.deepEqual(readClient('74.5 1215.0 0.500000 0\n', 1000), { median: 74.5, p99: 1215, rate: 2000 });
+  t.deepEqual(readClient('74.5 1215.0 0.500000 0 0\n', 1000), { median: 74.5, p99: 1215, rate: 2000 });
 });
 
 for (const [what, output] of [
-  ['answers that are missing', '74.5 1215.0 0.500000 3\n'],
+  ['answers that are missing', '74.5 1215.0 0.500000 3 0\n'],
+  ['refusals', '74.5 1215.0 0.500000 0 3\n'],
   ['no output at all', ''],
 ] as const) {
   test(`the client: ${what} are no figure`, (t) => {
-    t.throws(() => readClient(output, 1000), { message: /were not answered well/ });
+    t.throws(() => readClient(output, 1000), { message: /were not answered and/ });
   });
 }
 
