@@ -1,32 +1,28 @@
-/** `dns: filtered` beside dnsmasq with --nftset: the same namespace, upstream and questions, in turns. */
+/** `dns: filtered` beside other name servers, in worlds alike, with the same upstream and questions, in turns. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import type { Who } from '../test/e2e/plan.ts';
-import type { World } from '../test/e2e/world.ts';
-import { medianOf } from './comparison-table.ts';
-import { type Figure, single } from './figures.ts';
+import { createWorld, type World } from '../test/e2e/world.ts';
+import { askByClient, askByDnsperf, compile, type Contestant, freshNumbers, type Load, type Names } from './dns-ask.ts';
+import type { Latencies } from './dns-output.ts';
+import { NFTSET, PROGRAMS, startRivals, upstream } from './dns-rivals.ts';
+import { single } from './figures.ts';
 import { interleaved } from './interleave.ts';
-import type { Outcome } from './outcome.ts';
+import type { Comparison, Effort, Goal, Outcome, Series } from './outcome.ts';
+import { accountOf } from './policies.ts';
 import { residentOf } from './processes.ts';
 
-const ROUNDS = 5;
-const SEQUENTIAL = 2000;
-const SECONDS = 4;
-/** Distinct names over which memory must stay where it is. */
-const MANY = 1_000_000;
-const upstream = { address: '127.0.0.9', port: 5399 };
+const SIZES = {
+  full: { services: 1000, rounds: 5, manyRounds: 3, sequential: 1000, cached: 5000, names: 20_000, addresses: 5000, flood: 60_000, many: 500_000 },
+  short: { services: 10, rounds: 1, manyRounds: 1, sequential: 30, cached: 30, names: 200, addresses: 100, flood: 500, many: 500 },
+} as const;
+type Size = Readonly<Record<keyof (typeof SIZES)[Effort], number>>;
 
-type Contestant = { readonly name: string; readonly who: Who; readonly server: string; readonly port: number };
-const netwalld: Contestant = { name: 'netwalld', who: 'webapp', server: '9.9.9.9', port: 53 };
-const dnsmasq: Contestant = { name: 'dnsmasq', who: 'root', server: '127.0.0.10', port: 5310 };
-const contestants = [netwalld, dnsmasq];
-
-const policy = `service: webapp
-match: { user: webapp }
+const OURS = 'netwalld';
+const policy = (service: string, user: string | number): string => `service: ${service}
+match: { user: ${user} }
 dns: filtered
 egress:
   allow:
@@ -34,86 +30,136 @@ egress:
       ports: [443]
 `;
 
-const compile = (directory: string, name: string): string => {
-  const program = join(directory, name);
-  execFileSync('/usr/bin/gcc', ['-O2', '-o', program, fileURLToPath(new URL(`${name}.c`, import.meta.url))]);
-  return program;
+const startNetwalld = async (world: World, policies: readonly string[]): Promise<void> => {
+  for (const [index, text] of policies.entries()) await world.policy(`service-${index}.yaml`, text);
+  await world.daemon.start({ config: { dns: { servers: [`udp://${upstream.address}:${upstream.port}`] } }, within: 60_000 });
 };
 
-/** Numbers that no question before had. */
-let next = 0;
-const fresh = (count: number): number => (next += count) - count;
-
-type Sequential = { readonly median: number; readonly p99: number };
-
-const sequential = async (world: World, program: string, { who, server, port }: Contestant, prefix: string, step: 0 | 1): Promise<Sequential> => {
-  const first = fresh(SEQUENTIAL);
-  const { stdout } = await world.exec(program, [server, `${port}`, prefix, `${first}`, `${SEQUENTIAL}`, `${step}`], { who });
-  const [median = Number.NaN, p99 = Number.NaN, bad = Number.NaN] = stdout.trim().split(' ').map(Number);
-  if (bad !== 0) throw new Error(`${bad} of ${SEQUENTIAL} questions to ${server} were not answered well`);
-  return { median, p99 };
-};
-
-/** Queries per second at 50 in flight. Without `names`, one name again and again. */
-const throughput = async (world: World, directory: string, { who, server, port }: Contestant, prefix: string, names: number): Promise<number> => {
-  const questions = join(directory, 'questions');
-  const first = fresh(names);
-  writeFileSync(questions, Array.from({ length: Math.max(names, 1) }, (_, index) => `${prefix}${names === 0 ? 0 : first + index}.wild.net A\n`).join(''));
-  const limit = names === 0 ? ['-l', `${SECONDS}`] : ['-n', '1'];
-  const { stdout } = await world.exec('/usr/bin/dnsperf', ['-s', server, '-p', `${port}`, '-q', '50', '-c', '1', '-T', '1', '-d', questions, ...limit], { who, timeout: 120_000 });
-  const lost = Number(/Queries lost:\s+(\d+)/.exec(stdout)?.[1]);
-  const bad = /Response codes:\s+NOERROR \d+ \(100\.00%\)/.test(stdout) ? 0 : 1;
-  if (lost > 0 || bad > 0) throw new Error(`dnsperf to ${server}: ${stdout}`);
-  return Number(/Queries per second:\s+([\d.]+)/.exec(stdout)?.[1]);
-};
-
-/** Each contestant in turn, `ROUNDS` times; medians. */
-const compare = async (measure: (contestant: Contestant) => Promise<number>): Promise<Readonly<Record<string, number>>> => {
-  const series = await interleaved(contestants, ROUNDS, measure);
-  return Object.fromEntries(series.map((each) => [each.name, medianOf(each)]));
-};
-
-const both = (what: string, unit: string, { netwalld: ours = Number.NaN, dnsmasq: theirs = Number.NaN }: Readonly<Record<string, number>>, atMost?: number): Figure[] => [
-  single(`${what}: netwalld`, ours, unit),
-  single(`${what}: dnsmasq --nftset`, theirs, unit),
-  single(`${what}: ratio`, ours / theirs, '×', atMost),
+const KINDS: readonly { readonly names: Names; readonly cached: boolean; readonly what: string }[] = [
+  { names: 'f', cached: false, what: 'new names of one address' },
+  { names: 'r', cached: false, what: 'a new address each' },
+  { names: 'f', cached: true, what: 'one name again and again' },
 ];
 
-const programs = { '/usr/bin/gcc': 'gcc libc6-dev', '/usr/bin/dnsperf': 'dnsperf', '/usr/sbin/dnsmasq': 'dnsmasq-base' } as const;
+const referenceOf = (contestants: readonly Contestant[]): string => (contestants.some(({ name }) => name === NFTSET) ? NFTSET : OURS);
 
-export const dns = async (world: World): Promise<Outcome> => {
-  const missing = Object.entries(programs).flatMap(([program, packages]) => (existsSync(program) ? [] : [packages]));
-  if (missing.length > 0) throw new Error(`programs are missing: apt-get install ${missing.join(' ')}`);
+/** Only where the rival does the same: open addresses before it answers. */
+const goalsOf = (series: readonly Series[], goal: Omit<Goal, 'of' | 'to'>): { readonly goals?: readonly Goal[] } =>
+  series.some(({ name }) => name === NFTSET) ? { goals: [{ of: OURS, to: NFTSET, ...goal }] } : {};
+
+type Suite = { readonly directory: string; readonly client: string; readonly size: Size };
+
+/** Median and 99th percentile of the same runs. */
+const sequential = async ({ client, size }: Suite, contestants: readonly Contestant[], { names, cached, what }: (typeof KINDS)[number]): Promise<Comparison[]> => {
+  const p99 = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
+  const series = await interleaved(contestants, size.rounds, async (contestant) => {
+    const found: Latencies = await askByClient(client, contestant, { names, cached, count: cached ? size.cached : size.sequential, window: 1 });
+    p99.get(contestant.name)?.push(found.p99);
+    return found.median;
+  });
+  const common = { unit: 'µs', better: 'less', reference: referenceOf(contestants) } as const;
+  return [
+    { ...common, what: `DNS, one after the other, ${what}: p50`, series, ...goalsOf(series, { atMost: 1.2 }) },
+    { ...common, what: `DNS, one after the other, ${what}: p99`, series: [...p99].map(([name, samples]) => ({ name, samples })) },
+  ];
+};
+
+const countOf = ({ names, addresses, flood }: Size, kind: (typeof KINDS)[number]): number => (kind.cached ? flood : kind.names === 'r' ? addresses : names);
+
+const rate = async (size: Size, contestants: readonly Contestant[], kind: (typeof KINDS)[number], measure: (contestant: Contestant, load: Load) => Promise<number>): Promise<Comparison> => ({
+  what: `DNS, 50 at a time, ${kind.what}`,
+  unit: '/s',
+  better: 'more',
+  reference: referenceOf(contestants),
+  series: await interleaved(contestants, size.rounds, (contestant) => measure(contestant, { ...kind, count: countOf(size, kind), window: 50 })),
+});
+
+const beside = async (suite: Suite, contestants: readonly Contestant[]): Promise<Comparison[]> => {
+  const found: Comparison[] = [];
+  for (const kind of KINDS) found.push(...(await sequential(suite, contestants, kind)));
+  if (!existsSync('/usr/bin/dnsperf')) return found;
+  for (const kind of KINDS) found.push(await rate(suite.size, contestants, kind, (contestant, load) => askByDnsperf(suite.directory, contestant, load)));
+  return found;
+};
+
+const withMany = async ({ client, size: whole }: Suite, contestants: readonly Contestant[]): Promise<Comparison[]> => {
+  const size: Size = { ...whole, rounds: whole.manyRounds };
+  const note = `dnsmasq is one instance here, as there: it cannot tell services apart, and what one of them looked up is open to all`;
+  const found: Comparison[] = [];
+  for (const kind of KINDS) {
+    const load = (contestant: Contestant, window: number, count: number) => askByClient(client, contestant, { ...kind, count, window });
+    const series = await interleaved(contestants, size.rounds, async (contestant) => (await load(contestant, 1, kind.cached ? size.cached : size.sequential)).median);
+    found.push({ what: `DNS with ${size.services} services, one after the other, ${kind.what}: p50`, unit: 'µs', better: 'less', reference: OURS, series, note });
+    const rates = await rate(size, contestants, kind, async (contestant, { count }) => (await load(contestant, 50, count)).rate);
+    found.push({ ...rates, what: `DNS with ${size.services} services, 50 at a time, ${kind.what}`, reference: OURS, note });
+  }
+  return found;
+};
+
+const resident = (size: Size, one: World, many: World, rivals: readonly { readonly name: string; readonly pid: number }[]): Comparison => ({
+  what: 'memory of a name server after all this',
+  unit: 'MB',
+  better: 'less',
+  reference: OURS,
+  series: [
+    { name: OURS, samples: [residentOf(one.daemon.pid())] },
+    { name: `netwalld, ${size.services} services`, samples: [residentOf(many.daemon.pid())] },
+    ...rivals.map(({ name, pid }) => ({ name, samples: [residentOf(pid)] })),
+  ],
+  note: 'netwalld: the whole daemon, which does more than DNS',
+});
+
+const measure = async (one: World, many: World, others: World, size: Size, directory: string, notes: readonly string[]): Promise<Outcome> => {
+  execFileSync('/usr/bin/chmod', ['755', directory]);
+  const suite: Suite = { directory, client: compile(directory, 'dns-client'), size };
+  const answering = compile(directory, 'dns-upstream');
+  for (const world of [one, many, others]) world.spawn(answering, [upstream.address, `${upstream.port}`]);
+  const [rivals] = await Promise.all([
+    startRivals(others),
+    startNetwalld(one, [policy('webapp', 'webapp')]),
+    startNetwalld(many, Array.from({ length: size.services }, (_, index) => policy(`service-${index}`, accountOf(index).uid))),
+  ]);
+  await sleep(size.rounds > 1 ? 3000 : 300);
+  const idle = residentOf(many.daemon.pid());
+  const anywhere = { address: '9.9.9.9', port: 53 };
+  const ours: Contestant = { ...anywhere, name: OURS, world: one, who: 'webapp', users: 1, fresh: freshNumbers() };
+  const theirs = rivals.map(({ name, address, port }): Contestant => ({ name, address, port, world: others, who: 'root', users: 1, fresh: freshNumbers() }));
+  const comparisons = await beside(suite, [ours, ...theirs]);
+  const shared = { ...anywhere, world: many, who: accountOf(0), fresh: freshNumbers() };
+  comparisons.push(
+    ...(await withMany(suite, [
+      ours,
+      { ...shared, name: `${size.services} services, one asks`, users: 1 },
+      { ...shared, name: `${size.services} services, all ask in turn`, users: size.services },
+      ...theirs.filter(({ name }) => name === NFTSET),
+    ])),
+    resident(size, one, many, rivals),
+  );
+  const flood = (count: number) => askByClient(suite.client, ours, { names: 'f', cached: false, count, window: 50 });
+  await flood(size.many / 5);
+  const before = residentOf(one.daemon.pid());
+  await flood(size.many);
+  const figures = [
+    single(`memory with ${size.services} services with dns: filtered, idle`, idle, 'MB'),
+    single('memory before many names', before, 'MB'),
+    single(`memory after ${size.many} more names`, residentOf(one.daemon.pid()), 'MB', before * 1.2),
+  ];
+  return { figures, comparisons, notes };
+};
+
+export const dns = async (world: World, effort: Effort): Promise<Outcome> => {
+  const missing = Object.entries(PROGRAMS).filter(([program]) => !existsSync(program));
+  const notes = [
+    ...missing.map(([program, packages]) => `dns: ${program} is missing and what needs it is left out: apt-get install ${packages}`),
+    'dnsmasq --nftset opens an address for everybody who may use the set, for a day, and never takes it back earlier; dnsmasq and unbound alone open nothing',
+  ];
+  if (missing.some(([program]) => program === '/usr/bin/gcc')) return { notes };
   const directory = mkdtempSync(join(tmpdir(), 'netwall-bench-'));
+  const worlds = await Promise.all([createWorld(), createWorld()]);
   try {
-    const [answering, asking] = [compile(directory, 'dns-upstream'), compile(directory, 'dns-sequential')];
-    execFileSync('/usr/bin/chmod', ['755', directory]);
-    world.spawn(answering, [upstream.address, `${upstream.port}`]);
-    await world.nft('table inet rival {\nset allowed { type ipv4_addr; flags timeout; timeout 1d; size 1000000; }\n}');
-    world.spawn('/usr/sbin/dnsmasq', ['--keep-in-foreground', '--conf-file=/dev/null', '--user=root', '--pid-file=', '--no-resolv', '--no-hosts', `--port=${dnsmasq.port}`,
-      `--listen-address=${dnsmasq.server}`, '--bind-interfaces', `--server=${upstream.address}#${upstream.port}`, '--cache-size=10000', '--dns-forward-max=1000', '--nftset=/wild.net/4#inet#rival#allowed']);
-    await world.policy('webapp.yaml', policy);
-    await world.daemon.start({ config: { dns: { servers: [`udp://${upstream.address}:${upstream.port}`] } } });
-    await sleep(1000);
-    const figures: Figure[] = [];
-    const cases = [
-      ['sequential, new names of one address, p50', 'f', 1],
-      ['sequential, a new address each, p50', 'r', 1],
-      ['sequential, cached, p50', 'f', 0],
-    ] as const;
-    for (const [what, prefix, step] of cases) {
-      figures.push(...both(what, 'µs', await compare(async (contestant) => (await sequential(world, asking, contestant, prefix, step)).median), 1.2));
-    }
-    figures.push(...both('new names of one address, 50 in flight', '/s', await compare((contestant) => throughput(world, directory, contestant, 'f', 30_000))));
-    figures.push(...both('a new address each, 50 in flight', '/s', await compare((contestant) => throughput(world, directory, contestant, 'r', 5000))));
-    figures.push(...both('cached, 50 in flight', '/s', await compare((contestant) => throughput(world, directory, contestant, 'f', 0))));
-    const pid = world.daemon.pid();
-    await throughput(world, directory, netwalld, 'f', MANY / 10);
-    const before = residentOf(pid);
-    await throughput(world, directory, netwalld, 'f', MANY);
-    figures.push(single('memory before many names', before, 'MB'), single(`memory after ${MANY} more names`, residentOf(pid), 'MB', before * 1.2));
-    return { figures };
+    return await measure(world, worlds[0], worlds[1], SIZES[effort], directory, notes);
   } finally {
+    await Promise.all(worlds.map((each) => each.destroy()));
     rmSync(directory, { recursive: true, force: true });
   }
 };

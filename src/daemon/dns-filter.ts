@@ -2,7 +2,7 @@
  * Answers the DNS queries of services with `dns: filtered`. A listed name is forwarded, and its addresses are in the kernel before
  * the answer is released; whatever else is asked for is refused at once and never leaves the host.
  */
-import { analyse } from '../dns/answer.ts';
+import { type Analysis, analyse } from '../dns/answer.ts';
 import { AnswerCache, type CachedAnswer } from '../dns/answer-cache.ts';
 import { codeAnswer, type ExtendedError, fill, truncatedAnswer, unreadableAnswer } from '../dns/render.ts';
 import { parseRequest, payloadOf, type Request } from '../dns/request.ts';
@@ -56,7 +56,8 @@ type Prepared = {
   opened: { readonly confinement: Confinement; readonly epoch: number } | null;
 };
 
-type Answer = CachedAnswer & { readonly ttl: number; readonly prepared: Map<string, Prepared> };
+/** `fresh`: read already, for whoever is the first to get it; not kept. */
+type Answer = CachedAnswer & { readonly ttl: number; readonly prepared: Map<string, Prepared>; fresh: Analysis | null };
 
 type Served = {
   readonly service: string;
@@ -78,6 +79,11 @@ type Asked =
 type Reply = Buffer | null | Promise<Buffer | null>;
 
 const failure = (text: string): ExtendedError => ({ code: EDE.NETWORK_ERROR, text });
+
+function analysisOf(bytes: Uint8Array): Analysis | null {
+  const analysed = analyse(bytes);
+  return analysed.ok ? analysed.analysis : null;
+}
 
 export class DnsFilter {
   readonly #options: DnsFilterOptions;
@@ -197,7 +203,7 @@ export class DnsFilter {
       if (!analysed.ok) return { kind: 'failure', reason: `unusable answer: ${analysed.fault}` };
       const ttl = Math.min(analysed.analysis.ttl, this.#options.limits.maxTtl / 1000);
       const now = performance.now();
-      const cached: Answer = { bytes, storedAt: now, expires: now + ttl * 1000, ttl, prepared: new Map() };
+      const cached: Answer = { bytes, storedAt: now, expires: now + ttl * 1000, ttl, prepared: new Map(), fresh: analysed.analysis };
       this.#cache.put(key, cached);
       return { kind: 'answer', cached };
     } finally {
@@ -205,14 +211,16 @@ export class DnsFilter {
     }
   }
 
-  #prepare({ service, confinement, linked, matcher }: Served, host: string, { bytes, prepared }: Answer): Prepared {
+  #prepare({ service, confinement, linked, matcher }: Served, host: string, answer: Answer): Prepared {
+    const { prepared } = answer;
     const before = prepared.get(service);
     if (before?.linked === linked) return before;
     const allowing = (name: string): readonly Rule[] => (matcher.denying(name) === null ? matcher.allowing(name) : []);
-    const analysed = analyse(bytes);
-    const view = analysed.ok ? viewOf({ host, analysis: analysed.analysis, confinement, allowing, audit: confinement.mode === 'audit' }) : null;
+    const analysis = answer.fresh ?? analysisOf(answer.bytes);
+    answer.fresh = null;
+    const view = analysis !== null ? viewOf({ host, analysis, confinement, allowing, audit: confinement.mode === 'audit' }) : null;
     for (const [name, addresses] of view?.seen ?? []) this.#options.passive.note(service, name, addresses);
-    if (analysed.ok) this.#options.passive.noteChain(host, analysed.analysis.chain);
+    if (analysis !== null) this.#options.passive.noteChain(host, analysis.chain);
     const after: Prepared = { linked, view, opened: null };
     prepared.set(service, after);
     return after;

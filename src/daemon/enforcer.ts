@@ -458,6 +458,19 @@ export class Enforcer {
   #joining: (readonly [principal: string, element: Element])[] = [];
   #joined: Promise<void> | null = null;
 
+  #opensFast = true;
+
+  async #open(elements: readonly Element[]): Promise<void> {
+    try {
+      await this.#options.nft.apply(this.#text([{ do: this.#opensFast ? 'open' : 'add', elements }]));
+    } catch (error) {
+      if (!this.#opensFast || !(error instanceof HostError) || !error.refused) throw error;
+      await this.#options.nft.apply(this.#text([{ do: 'add', elements }]));
+      // the table is as it should be, and yet this kernel or nft does not take the other form
+      this.#opensFast = false;
+    }
+  }
+
   /** All that was asked for while the transaction before was under way. */
   async #join(): Promise<void> {
     const joining = this.#joining;
@@ -469,7 +482,7 @@ export class Enforcer {
     // a run that plans meanwhile must neither take it for absent nor remove it afterwards
     for (const [principal, element] of missing) this.#grants.begin(principal, element);
     try {
-      await this.#options.nft.apply(this.#text([{ do: 'add', elements: [...elements.values()] }]));
+      await this.#open([...elements.values()]);
     } catch (error) {
       for (const [principal, element] of missing) this.#grants.drop(principal, element);
       throw error;

@@ -6,6 +6,7 @@ import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { messageOf } from './host-error.ts';
+import { literal } from './literal-lookup.ts';
 
 /** Null: no answer. */
 export type Answer = (service: string, query: Uint8Array, datagram: boolean) => Buffer | null | Promise<Buffer | null>;
@@ -35,7 +36,7 @@ const codeOf = (error: unknown): string => (error instanceof Error && 'code' in 
 
 function bindDatagrams(type: 'udp4' | 'udp6', address: string, port: number, receive: (socket: Datagrams) => void): Promise<Datagrams> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket({ type, recvBufferSize: RECEIVE_BUFFER, ...(type === 'udp6' ? { ipv6Only: true } : {}) });
+    const socket = createSocket({ type, recvBufferSize: RECEIVE_BUFFER, lookup: literal, ...(type === 'udp6' ? { ipv6Only: true } : {}) });
     socket.once('error', reject);
     socket.bind({ port, address, exclusive: true }, () => {
       socket.removeListener('error', reject);
@@ -102,7 +103,7 @@ export class DnsListeners {
       socket.on('message', (query, { port: from, address }) => {
         const reply = answer(service, query, true);
         const send = (bytes: Buffer | null) => {
-          if (bytes !== null && closers.length > 0) socket.send(bytes, from, address, ignore);
+          if (bytes !== null && closers.length > 0) socket.send(bytes, from, address);
         };
         if (reply instanceof Promise) void reply.then(send);
         else send(reply);
@@ -185,5 +186,3 @@ export class DnsListeners {
     this.#listeners.clear();
   }
 }
-
-const ignore = (): void => {};

@@ -3,9 +3,10 @@
  * that their ports keep changing; each question takes one at random and an id that is new on it.
  */
 import { createSocket, type Socket } from 'node:dgram';
-import { isIP, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { NameServer } from '../config/endpoint.ts';
 import { answersQuery, buildQuery, type Question, type SentQuery } from '../dns/query.ts';
+import { literal } from './literal-lookup.ts';
 import { random16, randomBit } from './randomness.ts';
 
 type Waiting = {
@@ -38,14 +39,6 @@ const QUESTIONS_BEFORE_NEXT = 16;
 const MOST_GUESSES = 64;
 const TICK = 50;
 const RECEIVE_BUFFER = 1024 * 1024;
-
-type LookupCallback = (error: NodeJS.ErrnoException | null, address: string, family: number) => void;
-
-/** Without a look-up of its own, Node connects only after a pass of the event loop. */
-function literal(hostname: string, _options: unknown, callback: LookupCallback): void {
-  const family = isIP(hostname);
-  callback(family === 0 ? new Error(`${hostname} is no address`) : null, hostname, family);
-}
 
 export class UdpPool {
   readonly #server: NameServer;

@@ -241,3 +241,9 @@ export const POLICY_SETS: readonly string[] = DECLARATIONS.map(({ name }) => nam
 export const INTERVAL_SETS: ReadonlySet<string> = new Set(
   DECLARATIONS.filter(({ lines }) => lines.some((line) => /^flags .*interval/.test(line))).map(({ name }) => name.split(' ')[1] ?? ''),
 );
+
+const declarations = new Map(DECLARATIONS.map(({ name, lines }) => [name, lines.join('; ')]));
+/** How a set is declared, on one line; null: it is a map or a set of intervals, whose elements are more than keys. */
+export function plainDeclaration(set: string): string | null {
+  return INTERVAL_SETS.has(set) ? null : (declarations.get(`set ${set}`) ?? null);
+}

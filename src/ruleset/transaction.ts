@@ -4,7 +4,7 @@
  */
 import type { ElementChanges } from './diff.ts';
 import { type Counter, type Element, timeoutAt } from './element.ts';
-import { chainNames, INTERVAL_SETS, skeletonText, type Table } from './skeleton.ts';
+import { chainNames, INTERVAL_SETS, plainDeclaration, skeletonText, type Table } from './skeleton.ts';
 
 export type Operation =
   /** The whole table from nothing, whatever was there before. */
@@ -12,6 +12,8 @@ export type Operation =
   /** Every rule anew, elements and their counters untouched. Fails where a set or a base chain is not as declared. */
   | { readonly do: 'rewrite-rules' }
   | { readonly do: 'add'; readonly elements: readonly Element[]; readonly counters?: ReadonlyMap<Element, Counter> }
+  /** The same in a form that is several times faster for few elements, as nft then asks the kernel for no other set. */
+  | { readonly do: 'open'; readonly elements: readonly Element[] }
   | { readonly do: 'remove'; readonly elements: readonly Element[] }
   | { readonly do: 'unload' };
 
@@ -70,6 +72,18 @@ function addLines(table: string, elements: readonly Element[], now: number, coun
 }
 
 /**
+ * nft 1.0.6 lists all sets of all tables before an `add element`, as it must know the set's type, and none for a set that is declared.
+ * The kernel takes the declaration of a set that is there as one of the same set if it is the same.
+ */
+function openLines(table: string, elements: readonly Element[], now: number): string[] {
+  return [...bySet(elements)].flatMap(([set, list]) => {
+    const declaration = plainDeclaration(set);
+    if (declaration === null) return addLines(table, list, now);
+    return [`add set inet ${table} ${set} { ${declaration}; elements = { ${list.map((element) => elementText(element, undefined, now)).join(', ')} }; }`];
+  });
+}
+
+/**
  * The key as `delete element` takes it. In a set of intervals nft 1.0.6 does not find a key without a range unless one part is
  * written as a range: it adds such keys with an upper end, and looks for them without.
  */
@@ -105,6 +119,8 @@ function operationLines(owner: Table, operation: Operation, now: number): string
       return rewriteRules(owner);
     case 'add':
       return addLines(table, operation.elements, now, operation.counters);
+    case 'open':
+      return openLines(table, operation.elements, now);
     case 'remove':
       return removeLines(table, operation.elements, now);
     case 'unload':

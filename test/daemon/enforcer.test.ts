@@ -22,13 +22,14 @@ function fakeNft() {
   const held = new Map<string, { readonly set: string; readonly key: string }>();
   let pace: (() => Promise<void>) | null = null;
   let refusing = false;
+  let plainOnly = false;
   const nft: Nft = {
     pid: 1,
     async apply(script) {
       await pace?.();
-      if (refusing) throw new HostError('nft apply', 'refused', { refused: true });
+      if (refusing || (plainOnly && script.startsWith('add set'))) throw new HostError('nft apply', 'refused', { refused: true });
       scripts.push(script);
-      for (const [, verb, set = '', body = ''] of script.matchAll(/^(add|delete) element inet netwall (\S+) \{ (.*) \}$/gm)) {
+      for (const [, verb, set = '', body = ''] of script.matchAll(/^(add|delete) (?:element|set) inet netwall (\S+) \{ (?:typeof .*; elements = \{ )?(.*?) \}(?:; \})?$/gm)) {
         for (const part of body.split(', ')) {
           const key = part.replace(/ (?:timeout|comment|counter|:).*$/, '');
           if (verb === 'add') held.set(`${set} ${key}`, { set, key });
@@ -62,6 +63,8 @@ function fakeNft() {
     lose: (last: number) => held.delete(`user_egress4 ${element(last).key}`),
     slow: (milliseconds: number) => (pace = () => new Promise((resolve) => setTimeout(resolve, milliseconds))),
     refuse: (value: boolean) => (refusing = value),
+    /** Elements are only taken by themselves. */
+    takePlainOnly: () => (plainOnly = true),
   };
 }
 
@@ -135,6 +138,25 @@ test('what a running application takes away is not there: it is granted anew aft
   t.true(await enforcer.grant(wanted(element(2))));
   await applied;
   t.deepEqual(keys(), [1, 2]);
+});
+
+test('where the fast form is refused, the plain one is tried, and from then on at once', async (t) => {
+  const { enforcer, scripts, takePlainOnly, keys } = await start(1);
+  takePlainOnly();
+  t.true(await enforcer.grant(wanted(element(2))));
+  t.true(await enforcer.grant(wanted(element(3))));
+  t.deepEqual(keys(), [1, 2, 3]);
+  t.true(scripts.slice(-2).every((script) => script.startsWith('add element')));
+});
+
+test('a refusal of both forms is told, and the fast one is tried again', async (t) => {
+  const { enforcer, scripts, refuse, keys } = await start(1);
+  refuse(true);
+  await t.throwsAsync(enforcer.grant(wanted(element(2))), { instanceOf: HostError });
+  refuse(false);
+  t.true(await enforcer.grant(wanted(element(3))));
+  t.deepEqual(keys(), [1, 3]);
+  t.true(scripts.at(-1)?.startsWith('add set inet netwall user_egress4 {'));
 });
 
 test('an observation takes no grant for foreign, and one that is gone for gone', async (t) => {

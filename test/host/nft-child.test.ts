@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { HostError } from '../../src/host/host-error.ts';
 import { openNft } from '../../src/host/nft.ts';
-import { NftChild, nftMessage } from '../../src/host/nft-child.ts';
+import { NftChild, type NftChildOptions, nftMessage } from '../../src/host/nft-child.ts';
 import { OwnProcesses } from '../../src/host/nft-own.ts';
 import { skeletonText } from '../../src/ruleset/skeleton.ts';
 import { createNamespace } from '../kernel/namespace.ts';
 
 /** A namespace with a table `t` and its set `s`, and a child to talk to it. */
-async function withChild(t: ExecutionContext) {
+async function withChild(t: ExecutionContext, options: Partial<NftChildOptions> = {}) {
   const namespace = await createNamespace();
-  const child = new NftChild({ nft: namespace.nftProgram(), scriptFile: join(namespace.directory, 'transaction.nft'), timeout: 20_000 });
+  const child = new NftChild({ nft: namespace.nftProgram(), scriptFile: join(namespace.directory, 'transaction.nft'), timeout: 20_000, ...options });
   t.teardown(async () => {
     child.stop();
     await namespace.remove();
@@ -39,6 +39,14 @@ function fakeNft(t: ExecutionContext, script: string, timeout = 20_000) {
     rmSync(directory, { recursive: true, force: true });
   });
   return { directory, nft, child };
+}
+
+/** The children that were started, in their order. */
+function recorded() {
+  const started: number[] = [];
+  const own = new OwnProcesses('t', false);
+  own.started = (pid) => void (pid !== undefined && started.push(pid));
+  return { started, own };
 }
 
 const add = (...ports: number[]) => `add element inet t s { ${ports.join(', ')} }\n`;
@@ -233,16 +241,45 @@ test('stop ends the child, and the next transaction has another', async (t) => {
   t.deepEqual(await ports(), [1, 2]);
 });
 
-test('a child is replaced after 50,000 transactions, as its memory grows', async (t) => {
-  const { child } = await withChild(t);
-  t.timeout(120_000);
-  await child.apply('');
+test('a child is replaced after 1,000 transactions, as it is the slower the more it has read, by one that has started before', async (t) => {
+  const { started, own } = recorded();
+  const { child, ports } = await withChild(t, { own });
+  for (let port = 1; port <= 1000; port += 1) await child.apply(add(port));
   const pid = pidOf(child);
-  for (let count = 1; count < 50_000; count += 1) await child.apply('');
-  t.is(child.pid, pid);
-  await child.apply('');
-  t.not(child.pid, pid);
+  t.deepEqual([started.length, started[0]], [2, pid]);
+  await child.apply(add(1001));
+  t.is(child.pid, started[1] ?? null);
   t.true(await until(() => isGone(pid)));
+  t.is((await ports()).length, 1001);
+});
+
+test('a successor that ends before its time is replaced by another', async (t) => {
+  const { started, own } = recorded();
+  const { child, ports } = await withChild(t, { own, commands: 30 });
+  for (let port = 1; port <= 15; port += 1) await child.apply(add(port));
+  const next = started[1] ?? 0;
+  process.kill(next, 'SIGKILL');
+  t.true(await until(() => isGone(next)));
+  for (let port = 16; port <= 40; port += 1) await child.apply(add(port));
+  t.is(child.pid, started[2] ?? null);
+  t.is((await ports()).length, 40);
+});
+
+test('the successor ends with the child', async (t) => {
+  const { started, own } = recorded();
+  const { child } = await withChild(t, { own, commands: 5 });
+  await child.apply(add(1));
+  t.true(await until(() => started.length === 2));
+  child.stop();
+  t.true(await until(() => started.every(isGone)));
+});
+
+test('the line that ends a reply may come in pieces, and its rest after the next transaction has begun', async (t) => {
+  const { child } = fakeNft(t, `read -r line; read -r line; printf 'meta expression, datatype mark (packet'
+  read -r line; printf ' mark)\\nError: of the next\\n'
+  read -r line; echo '${MARK}'; read -r line`);
+  await child.apply('first\n');
+  await t.throwsAsync(child.apply('second\n'), { instanceOf: HostError, message: /Error: of the next/ });
 });
 
 test('a child ends with its parent, even when that is killed', async (t) => {

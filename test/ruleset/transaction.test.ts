@@ -31,6 +31,15 @@ const TEXTS: readonly [what: string, transaction: Transaction, lines: string[]][
     ],
   ],
   [
+    'what is opened names its set with the declaration, unless that is a map or takes ranges',
+    [{ do: 'open', elements: [exact, timed, range, gate] }],
+    [
+      'add set inet netwall user_egress4 { typeof meta skuid . ip daddr . meta l4proto . th dport; flags timeout; counter; elements = { 1001 . 192.0.2.1 . tcp . 443 comment "a", 1001 . 192.0.2.2 . tcp . 443 timeout 600s comment "api.github.com" }; }',
+      'add element inet netwall user_egress_net4 { 1001 . 10.0.0.0/8 . tcp . 8000-8010 }',
+      'add element inet netwall user_mode { 1001 : goto user_enforce }',
+    ],
+  ],
+  [
     'what is removed is named by its key; what may have run out is added first',
     [{ do: 'remove', elements: [exact, timed] }],
     [
@@ -97,6 +106,27 @@ test('rebuild makes the table where there is none, or where it is something else
   await namespace.apply('table inet netwall {\nset user_mode { type ipv4_addr; }\nchain output { type filter hook input priority 5; policy accept; }\n}\n');
   await apply({ do: 'rebuild' });
   t.is(await skeleton(namespace), skeletonText(TABLE));
+});
+
+test('what is opened is there as if it were added, the set is as it was, and what was in it stays', async (t) => {
+  const timed6: Element = { ...timed, set: 'group_egress6', key: '1001 . 2001:db8::2 . udp . 53' };
+  const { namespace, apply } = await loaded(t, [exact, gate]);
+  await apply({ do: 'open', elements: [timed, timed6] });
+  t.is(await skeleton(namespace), skeletonText(TABLE));
+  const found = await observe(namespace);
+  t.deepEqual([...found.keys()].toSorted(), ids(exact, gate, timed, timed6));
+  for (const { set, key, comment } of [timed, timed6]) {
+    const element = found.get(`${set} ${key}`);
+    t.deepEqual([element?.timeout, element?.counter?.packets, element?.comment], [600, 0, comment]);
+  }
+});
+
+test('nothing is opened where there is no table, or a set of another kind', async (t) => {
+  const { namespace, apply } = await loaded(t);
+  await namespace.nft('delete', 'table', 'inet', TABLE.name);
+  await t.throwsAsync(apply({ do: 'open', elements: [timed] }), { message: /No such file or directory/ });
+  await namespace.apply('table inet netwall {\nset user_egress4 { type ipv4_addr; }\n}\n');
+  await t.throwsAsync(apply({ do: 'open', elements: [timed] }));
 });
 
 test('rebuild and what follows it are one transaction: a mistake leaves the table as it was', async (t) => {
