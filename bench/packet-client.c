@@ -5,9 +5,11 @@
  *   flow     the same over a new socket each time
  *   connect  TCP: connect, request, answer, close
  *   bulk     one TCP stream
+ * What gets no answer for a second counts for nothing but the second; a refusal, or no answer at all, ends it with 1.
  * Usage: packet-client MODE ADDRESS PORT SECONDS CPU */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,15 +44,14 @@ static int ascending(const void *a, const void *b)
 
 static int reached(int type)
 {
-	struct timeval patience = { 0, 500000 };
+	struct timeval patience = { 1, 0 };
 	int fd = socket(AF_INET, type, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof at)) {
-		perror("connect");
-		exit(1);
-	}
-	return fd;
+	if (connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 static int echoed(int fd)
@@ -60,7 +61,10 @@ static int echoed(int fd)
 
 static int flow(int type)
 {
-	int fd = reached(type), good = echoed(fd);
+	int fd = reached(type);
+	if (fd < 0)
+		return 0;
+	int good = echoed(fd);
 	/* the far side closes first: then the port is free again at once */
 	if (type == SOCK_STREAM)
 		good = good && recv(fd, block, 1, 0) == 0;
@@ -102,16 +106,20 @@ int main(int argc, char **argv)
 	double began = now(), last = began, total = 0, used = clocked(CLOCK_PROCESS_CPUTIME_ID);
 	while (last - began < atof(argv[4])) {
 		long done = mode == 'u' ? batch(fd) : mode == 'p' ? echoed(fd) : mode == 'f' ? flow(SOCK_DGRAM) : mode == 'c' ? flow(SOCK_STREAM) : send(fd, block, sizeof block, 0);
+		double then = last;
+		last = now();
+		if (done <= 0 && (errno == EAGAIN || errno == EINPROGRESS))
+			continue;
 		if (done <= 0) {
 			perror(argv[1]);
 			return 1;
 		}
-		double then = last;
-		last = now();
 		samples[count++ % MOST] = (last - then) * 1e6;
 		total += done;
 	}
 	double spent = clocked(CLOCK_PROCESS_CPUTIME_ID) - used;
+	if (count == 0)
+		return 1;
 	if (count > MOST)
 		count = MOST;
 	qsort(samples, count, sizeof *samples, ascending);

@@ -16,7 +16,7 @@ const attempted = (program: string, { client, uid }: Sender, mode: Mode, port: n
 
 export const loadOf = async (program: string, sender: Sender, mode: Mode, seconds: number): Promise<Load> => {
   const { exitCode, stdout, stderr } = await attempted(program, sender, mode, ports[mode], seconds);
-  if (exitCode !== 0) throw new Error(`packet-client ${mode} ended with ${exitCode}: ${stderr}`);
+  if (exitCode !== 0) throw new Error(`packet-client ${mode} of uid ${sender.uid} in ${sender.client.name} ended with ${exitCode}: ${stderr}`);
   return parseLoad(stdout);
 };
 
