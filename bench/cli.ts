@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../test/e2e/world.ts';
 import { median, quantile, single } from './figures.ts';
-import type { Outcome } from './outcome.ts';
+import type { Effort, Outcome } from './outcome.ts';
 import { writePolicies } from './policies.ts';
 
 const POLICIES = 20;
-const RUNS = 25;
+const RUNS = { short: 1, full: 25 } as const;
 
-export const cli = async (world: World): Promise<Outcome> => {
+export const cli = async (world: World, effort: Effort): Promise<Outcome> => {
   await writePolicies(world, POLICIES, () => ({ addresses: 10 }));
   await world.daemon.start({ config: {} });
   await sleep(3000);
@@ -23,7 +23,7 @@ export const cli = async (world: World): Promise<Outcome> => {
   } as const;
   const times = new Map<string, number[]>(Object.keys(commands).map((name) => [name, []]));
   // in turn: what else the machine does falls on all alike
-  for (let run = 0; run < RUNS; run += 1) {
+  for (let run = 0; run < RUNS[effort]; run += 1) {
     for (const [name, [file, ...args]] of Object.entries(commands)) {
       const start = performance.now();
       await world.exec(file, args);

@@ -2,7 +2,7 @@
 import { quantile } from './figures.ts';
 import type { Comparison, Goal, Series } from './outcome.ts';
 
-const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
+export const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 export const medianOf = ({ samples }: Series): number => quantile(samples, 0.5);
 

@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- [name…] [--record] [--short]`: measures the built daemon in a world of namespaces, as root. Without names everything.
+ * `npm run bench -- [name…] [--record] [--short]`: measures the built daemon in a world of namespaces, as root. Without names all the usual ones.
  * `--record` also writes bench/results/<name>.json; `--short` does the least that tells whether the benchmarks themselves work.
+ * `npm run bench -- --report` measures nothing: it writes docs/BENCHMARKS.md and its drawings from what was recorded.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
@@ -18,11 +19,15 @@ import { tableOf } from './figures.ts';
 import { idle } from './idle.ts';
 import type { Effort, Outcome } from './outcome.ts';
 import { packet } from './packet.ts';
+import { recordingOf } from './recording.ts';
+import { writeReport } from './report.ts';
 import { start } from './start.ts';
 
 type Benchmark = (world: World, effort: Effort) => Promise<Outcome>;
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { packet, control, start, drift, idle, element, dns, cli, builds };
+const usual: Readonly<Record<string, Benchmark>> = { packet, control, start, drift, idle, element, dns, cli };
+/** Only if named: they take something that has to be given, or long. */
+const benchmarks: Readonly<Record<string, Benchmark>> = { ...usual, builds };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -36,6 +41,8 @@ const measure = async (name: string, effort: Effort, record: boolean): Promise<v
   const world = await createWorld();
   try {
     const outcome = await benchmark(world, effort);
+    const { figures = [], comparisons = [], curves = [] } = recordingOf(name, JSON.stringify(outcome));
+    if (figures.length + comparisons.length + curves.length === 0) throw new Error(`${name} found nothing`);
     process.stdout.write(`${name} (load before: ${load.toFixed(2)})\n${printed(outcome)}\n`);
     if (!record) return;
     mkdirSync(beside('results'), { recursive: true });
@@ -46,9 +53,11 @@ const measure = async (name: string, effort: Effort, record: boolean): Promise<v
   }
 };
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { record: { type: 'boolean', default: false }, short: { type: 'boolean', default: false } } });
-if (existsSync(beside('../dist/netwalld'))) {
-  for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) await measure(name, values.short ? 'short' : 'full', values.record);
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { record: { type: 'boolean', default: false }, short: { type: 'boolean', default: false }, report: { type: 'boolean', default: false } } });
+if (values.report) {
+  writeReport();
+} else if (existsSync(beside('../dist/netwalld'))) {
+  for (const name of positionals.length > 0 ? positionals : Object.keys(usual)) await measure(name, values.short ? 'short' : 'full', values.record);
 } else {
   process.stderr.write('dist/netwalld is missing. Build it first: npm run build\n');
   process.exitCode = 1;
