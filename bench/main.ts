@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [name…] [--record] [--short]`: measures the built daemon in a world of namespaces, as root. Without names everything but `soak`.
+ * `npm run bench -- [name…] [--record] [--short]`: measures the built daemon in a world of namespaces, as root. Without names all but the last two.
  * `--record` also writes bench/results/<name>.json; `--short` does the least that tells whether the benchmarks themselves work.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { drift } from './drift.ts';
 import { element } from './element.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { tableOf } from './figures.ts';
+import { memoryBuilds } from './memory/builds.ts';
 import { memory } from './memory.ts';
 import type { Effort, Outcome } from './outcome.ts';
 import { packet } from './packet.ts';
@@ -25,8 +26,8 @@ type Benchmark = (world: World, effort: Effort) => Promise<Outcome>;
 
 const benchmarks: Readonly<Record<string, Benchmark>> = { packet, control, start, drift, memory, element, dns, cli, builds };
 
-/** Too long to be run unless asked for by name. */
-const byName: Readonly<Record<string, Benchmark>> = { soak };
+/** Too long, or of no use without another build, unless asked for by name. */
+const byName: Readonly<Record<string, Benchmark>> = { soak, 'memory-builds': memoryBuilds };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
