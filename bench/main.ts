@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- [name…] [--record] [--short]`: measures the built daemon in a world of namespaces, as root. Without names all the usual ones.
- * `--record` also writes bench/results/<name>.json; `--short` does the least that tells whether the benchmarks themselves work.
- * `npm run bench -- --report` measures nothing: it writes docs/BENCHMARKS.md and its drawings from what was recorded.
+ * `npm run bench -- [name…] [--record] [--short]`: measures the built daemon in a world of namespaces, as root. Without names all but
+ * those that take half an hour or another build. `--record` also writes bench/results/<name>.json; `--short` does the least that tells
+ * whether the benchmarks themselves work. `--report` measures nothing: it writes docs/BENCHMARKS.md and its drawings from what was recorded.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
@@ -16,18 +16,21 @@ import { drift } from './drift.ts';
 import { element } from './element.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { tableOf } from './figures.ts';
-import { idle } from './idle.ts';
+import { memoryBuilds } from './memory/builds.ts';
+import { memory } from './memory.ts';
 import type { Effort, Outcome } from './outcome.ts';
 import { packet } from './packet.ts';
 import { recordingOf } from './recording.ts';
 import { writeReport } from './report.ts';
+import { soak } from './soak.ts';
 import { start } from './start.ts';
 
 type Benchmark = (world: World, effort: Effort) => Promise<Outcome>;
 
-const usual: Readonly<Record<string, Benchmark>> = { packet, control, start, drift, idle, element, dns, cli };
-/** Only if named: they take something that has to be given, or long. */
-const benchmarks: Readonly<Record<string, Benchmark>> = { ...usual, builds };
+const usual: Readonly<Record<string, Benchmark>> = { packet, control, start, drift, memory, element, dns, cli };
+/** Too long, or of no use without another build, unless asked for by name. */
+const byName: Readonly<Record<string, Benchmark>> = { soak, builds, 'memory-builds': memoryBuilds };
+const benchmarks: Readonly<Record<string, Benchmark>> = { ...usual, ...byName };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -17,5 +17,34 @@ export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/
 /** Seconds of CPU of a process and all its children, living and past. */
 export const cpuOfFamily = (pid: number): number => [pid, ...childrenOf(pid)].reduce((sum, each) => sum + cpuOf(each), 0);
 
-/** Resident memory in MB (10^6 bytes). */
-export const residentOf = (pid: number): number => (Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024) / 1e6;
+/** A field of /proc/PID/status in MB (10^6 bytes). */
+const megabytes = (pid: number, field: 'VmRSS' | 'VmHWM'): number => (Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024) / 1e6;
+
+/** Resident memory in MB. */
+export const residentOf = (pid: number): number => megabytes(pid, 'VmRSS');
+
+/** The most that ever was resident, in MB. */
+export const mostResidentOf = (pid: number): number => megabytes(pid, 'VmHWM');
+
+/** Resident memory in MB, and seconds of CPU so far, of the children too. */
+export type Sample = { readonly at: number; readonly daemon: number; readonly children: number; readonly cpu: number };
+
+const lookAt = (pid: number): Sample => ({
+  at: performance.now() / 1000,
+  daemon: residentOf(pid),
+  children: childrenOf(pid).reduce((sum, child) => sum + residentOf(child), 0),
+  cpu: cpuOfFamily(pid),
+});
+
+/** A child may end while it is looked at; the next look is without it. */
+export const sampleOf = (pid: number, looks = 5): Sample => {
+  try {
+    return lookAt(pid);
+  } catch (error) {
+    if (looks <= 1) throw error;
+    return sampleOf(pid, looks - 1);
+  }
+};
+
+/** % of a core between two samples. */
+export const coreShare = (from: Sample, to: Sample): number => ((to.cpu - from.cpu) / (to.at - from.at)) * 100;
