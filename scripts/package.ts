@@ -36,7 +36,7 @@ async function assemble(tree: string): Promise<string> {
     lib: readdirSync(at('dist/lib')),
     man: readdirSync(at('dist/man')),
     systemd: readdirSync(at('systemd')),
-    docs: readdirSync(at('docs')).filter((name) => /\.(?:md|yaml|json)$/.test(name)),
+    docs: [...readdirSync(at('docs')).filter((name) => /\.(?:md|yaml|json)$/.test(name)), ...readdirSync(at('docs/benchmarks')).map((name) => `benchmarks/${name}`)],
     policies: readdirSync(at('policies')),
     completions: { bash: await completion('bash'), zsh: await completion('zsh'), fish: await completion('fish') },
     node: await strippedNode(),
