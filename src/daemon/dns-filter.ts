@@ -48,12 +48,15 @@ const MOST_UNDER_WAY = 256;
 /** Questions to upstream per second and service, and as many at once after a pause. */
 const MOST_PER_SECOND = 30_000;
 
+/** Stands for a confinement, which is not kept for the sake of an answer that was given under it: it has all addresses of the service. */
+type Revision = symbol;
+
 /** What was worked out for one answer and one service under its present policy. */
 type Prepared = {
   readonly linked: LinkedPolicy;
   readonly view: View | null;
   /** Under which confinement, and since when unchallenged, the addresses are known to be in the kernel. */
-  opened: { readonly confinement: Confinement; readonly epoch: number } | null;
+  opened: { readonly revision: Revision; readonly epoch: number } | null;
 };
 
 /** `fresh`: read already, for whoever is the first to get it; not kept. */
@@ -62,6 +65,7 @@ type Answer = CachedAnswer & { readonly ttl: number; readonly prepared: Map<stri
 type Served = {
   readonly service: string;
   confinement: Confinement;
+  revision: Revision;
   linked: LinkedPolicy;
   matcher: NameMatcher;
   readonly statistics: DnsStatistics;
@@ -106,8 +110,8 @@ export class DnsFilter {
       const matcher = nameMatcher(entry.linked);
       if (known === undefined) {
         const { service } = entry;
-        this.#services.set(service, { service, confinement, linked: entry.linked, matcher, statistics: new DnsStatistics(), underWay: 0, tokens: MOST_PER_SECOND, refilled: 0 });
-      } else Object.assign(known, { confinement, linked: entry.linked, matcher });
+        this.#services.set(service, { service, confinement, revision: Symbol('revision'), linked: entry.linked, matcher, statistics: new DnsStatistics(), underWay: 0, tokens: MOST_PER_SECOND, refilled: 0 });
+      } else Object.assign(known, { confinement, revision: known.confinement === confinement ? known.revision : Symbol('revision'), linked: entry.linked, matcher });
     }
     for (const service of this.#services.keys()) if (!present.has(service)) this.#services.delete(service);
     this.#options.sightings.retain((service, name) => {
@@ -246,14 +250,14 @@ export class DnsFilter {
       return codeAnswer(request, RCODE.SERVFAIL, failure('unusable answer'));
     }
     if (view.seen.size === 0) return this.#finish(served, request, view, answer, cached);
-    const { confinement } = served;
+    const { revision } = served;
     const epoch = this.#options.epoch();
-    if (prepared.opened?.confinement === confinement && prepared.opened.epoch === epoch) return this.#finish(served, request, view, answer, cached);
+    if (prepared.opened?.revision === revision && prepared.opened.epoch === epoch) return this.#finish(served, request, view, answer, cached);
     this.#learn(served, view, answer);
     return this.#open(served, view).then((open) => {
       if (served.linked !== prepared.linked) return this.#resolve(served, request); // another policy is in force by now
       if (!open) return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' });
-      prepared.opened = { confinement, epoch };
+      prepared.opened = { revision, epoch };
       return this.#finish(served, request, view, answer, cached);
     });
   }

@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { decode } from 'dns-packet';
 import { DnsFilter, type DnsFilterOptions } from '../../src/daemon/dns-filter.ts';
@@ -217,6 +220,26 @@ test('a policy that changes while a question is under way decides on the answer'
   release();
   t.deepEqual(addresses(await answer), []);
   t.deepEqual(opened, []);
+});
+
+test('answers that are kept do not keep what was in force when they were given', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const { filter } = start(good);
+  const base = states(POLICY);
+  const anew = () => base.map((state) => ({ ...state, confinement: { ...state.confinement } }));
+  const old: WeakRef<object>[] = [];
+  for (let turn = 0; turn < 20; turn += 1) {
+    const now = anew();
+    old.push(new WeakRef(now[0]?.confinement ?? {}));
+    filter.serve(now);
+    await askFor(filter, `n${turn}.example.com`);
+  }
+  filter.serve(anew());
+  await setImmediate();
+  collect();
+  // the collector may find the last one on the stack still
+  t.true(old.filter((one) => one.deref() !== undefined).length <= 1);
 });
 
 test('hints of a target that is listed are opened for that name, of another they are stripped', async (t) => {
