@@ -1,5 +1,4 @@
 /** The packet path of netwalld in steps, each a table that has one part more than the one before: what each part costs. Pure. */
-import { OWN_SOCKETS } from '../src/ruleset/skeleton.ts';
 import { medianOf } from './comparison-table.ts';
 import { type Figure, single } from './figures.ts';
 import type { Series } from './outcome.ts';
@@ -15,7 +14,6 @@ const steps: readonly Step[] = [
   { name: 'connection tracking, and the direction of the flow', rule: 'ct direction reply accept' },
   { name: 'address translation, for DNS', before: () => [hook('dns', 'nat', -100, 'th dport != 53 accept')] },
   { name: 'zones of connection tracking, for DNS', before: () => [hook('dns_zone', 'filter', -300, 'th dport != 53 accept')] },
-  { name: "whether it is the daemon's own", rule: OWN_SOCKETS },
   { name: 'whose it is, and in which mode', before: (uid) => ['chain judge {\n}', `map modes {\ntypeof meta skuid : verdict\ncounter\nelements = { ${uid} : jump judge }\n}`], rule: 'meta skuid vmap @modes' },
   { name: 'the bit of the mark: set, asked by the guard, cleared', before: () => [hook('guard', 'filter', 5, `meta mark & ${MARK} != 0 accept`), hook('unmark', 'filter', 10, 'meta mark set meta mark & 0xdfffffff')], rule: `meta mark set meta mark | ${MARK}` },
   {

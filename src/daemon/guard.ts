@@ -51,20 +51,20 @@ export class Guard {
   /** Before these stop being governed: nobody else is guarded afterwards. Who comes anew waits for `hold`. */
   async release(remaining: Governed): Promise<void> {
     this.#wanted = among(this.#wanted, remaining);
-    if (this.#held !== null && guardChanges(this.#options.table, this.#held, among(this.#held, remaining)) !== '') await this.#bring();
+    if (this.#held !== null && this.#changes(this.#held, among(this.#held, remaining)) !== '') await this.#bring();
   }
 
   /** These are governed as well: whatever the table does not judge of theirs is dropped. Nobody is let go by this. */
   hold(governed: Governed): void {
     const before = this.#wanted;
     this.#wanted = { ...before, users: new Set([...before.users, ...governed.users]), groups: new Set([...before.groups, ...governed.groups]) };
-    if (guardChanges(this.#options.table, this.#held ?? NOBODY, this.#wanted) !== '') void this.#bring();
+    if (this.#changes(this.#held ?? NOBODY, this.#wanted) !== '') void this.#bring();
   }
 
   /** Which datagrams are not to reach sockets of governed users. */
   listening(inbound: Inbound): void {
     this.#wanted = { ...this.#wanted, ...inbound };
-    if (this.#held !== null && guardChanges(this.#options.table, this.#held, this.#wanted) !== '') void this.#bring();
+    if (this.#held !== null && this.#changes(this.#held, this.#wanted) !== '') void this.#bring();
   }
 
   /** The wall is taken down on purpose. */
@@ -75,6 +75,12 @@ export class Guard {
       this.#held = null;
       this.#holder.stop();
     });
+  }
+
+  /** The commands from one state to the next; empty: nothing to do. */
+  #changes(before: GuardContent, after: GuardContent): string {
+    const { table } = this.#options;
+    return table.mark === null ? '' : guardChanges(table, table.mark, before, after);
   }
 
   close(): void {
@@ -92,7 +98,7 @@ export class Guard {
     if (table.mark === null || this.#closed) return;
     const wanted = this.#wanted;
     if (this.#held === null && (isNobody(wanted) || this.#retry !== null)) return;
-    const text = this.#held === null ? guardText(table, table.mark, wanted) : guardChanges(table, this.#held, wanted);
+    const text = this.#held === null ? guardText(table, table.mark, wanted) : this.#changes(this.#held, wanted);
     if (text === '') return;
     try {
       await this.#holder.apply(text);

@@ -37,6 +37,13 @@ const deleted = (set: SetName, key: string) => (set.startsWith('admitted') ? key
 const elements = (verb: 'add' | 'delete', name: string, set: SetName, keys: readonly string[]) =>
   keys.length === 0 ? [] : [`${verb} element inet ${name} ${set} { ${keys.map((key) => (verb === 'delete' ? deleted(set, key) : key)).join(', ')} }`];
 
+/** Asking whose a packet is is most of what the guard costs the packets of others, and hardly a host has groups that are governed. */
+const outputRules = (mark: number, { users, groups }: Governed): readonly string[] => [
+  `meta mark & 0x${mark.toString(16)} != 0x0 accept`,
+  ...(users.size === 0 ? [] : ['meta skuid @users goto shut']),
+  ...(groups.size === 0 ? [] : ['meta skgid @groups goto shut']),
+];
+
 const block = (name: string, lines: readonly string[]) => `\t${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}`;
 
 /** From nothing. `mark`: the bit that says that the first table has judged a packet. */
@@ -53,9 +60,7 @@ export function guardText(table: Table, mark: number, content: GuardContent): st
     ]),
     block('chain output', [
       `type filter hook output priority filter + ${GUARD_PRIORITY}; policy accept;`,
-      `meta mark & 0x${mark.toString(16)} != 0x0 accept`,
-      'meta skuid @users goto shut',
-      'meta skgid @groups goto shut',
+      ...outputRules(mark, content),
     ]),
     block('chain input', [
       `type filter hook input priority filter + ${GUARD_PRIORITY}; policy accept;`,
@@ -75,11 +80,13 @@ export function guardText(table: Table, mark: number, content: GuardContent): st
 }
 
 /** From one state to the next; empty: nothing to do. */
-export function guardChanges(table: Table, before: GuardContent, after: GuardContent): string {
+export function guardChanges(table: Table, mark: number, before: GuardContent, after: GuardContent): string {
   const name = guardName(table);
+  const rules = outputRules(mark, after);
+  const asks = rules.join() === outputRules(mark, before).join() ? [] : [`flush chain inet ${name} output`, ...rules.map((rule) => `add rule inet ${name} output ${rule}`)];
   const lines = NAMES.flatMap((set) => [
     ...elements('delete', name, set, [...before[set]].filter((key) => !after[set].has(key))),
     ...elements('add', name, set, [...after[set]].filter((key) => !before[set].has(key))),
   ]);
-  return lines.map((line) => `${line}\n`).join('');
+  return [...asks, ...lines].map((line) => `${line}\n`).join('');
 }

@@ -179,13 +179,17 @@ test.serial('a change from filtered to none and back', async (t) => {
   t.true(await until('so', async () => Array.isArray(await resolve('webapp', 'turning.partner.net')), 3000));
 });
 
-test.serial('a policy for root does not come between the daemon and its name servers', async (t) => {
-  await world.policy('root.yaml', 'service: root\nmatch: { user: root }\n');
-  t.true(await until('so', async () => (await world.status()).services.some(({ service, state }) => service === 'root' && state === 'active'), 3000));
-  t.deepEqual(await resolve('webapp', 'f24005.fresh.net'), ['45.64.93.197']);
-  t.is((await world.as('root').tcp('45.64.93.197', 443)).result, 'refused');
-  await world.policy('root.yaml', null);
-});
+for (const [index, mode] of (['enforce', 'audit', 'block'] as const).entries()) {
+  test.serial(`a policy for root does not come between the daemon and its name servers: ${mode}`, async (t) => {
+    await world.policy('root.yaml', `service: root\nmatch: { user: root }\nmode: ${mode}\n`);
+    t.true(await until('so', async () => (await world.status()).services.some((service) => service.service === 'root' && service.state === 'active' && service.mode === mode), 3000));
+    const number = 24005 + index;
+    const address = `45.64.${number >> 8}.${number & 255}`;
+    t.deepEqual(await resolve('webapp', `f${number}.fresh.net`), [address]);
+    t.is((await world.as('root').tcp(address, 443)).result === 'refused', mode !== 'audit');
+    await world.policy('root.yaml', null);
+  });
+}
 
 test.serial('a governed resolver that the daemon itself asks ends in a failure, not in a loop', async (t) => {
   // forwards what it is asked, as the governed user: its own query comes back to the daemon

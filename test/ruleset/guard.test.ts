@@ -11,15 +11,21 @@ const content = (more: Partial<Record<keyof GuardContent, readonly string[]>> = 
 
 const full = content({ users: ['1001', '1002'], groups: ['2001'], ports: ['5353'], sockets4: ['10.0.0.1 . 53'], sockets6: ['fe80::1 . 53'], admitted4: ['5353 . 10.0.0.0/8', '53 . 0.0.0.0/0'], admitted6: ['5353 . ::/0'] });
 
+const FLUSH = 'flush chain inet netwall_guard output';
+const RULES = { mark: 'meta mark & 0x20000000 != 0x0 accept', users: 'meta skuid @users goto shut', groups: 'meta skgid @groups goto shut' } as const;
+const asks = (...names: readonly (keyof typeof RULES)[]) => names.map((name) => `add rule inet netwall_guard output ${RULES[name]}`);
+
 const CHANGES: readonly [what: string, before: GuardContent, after: GuardContent, lines: readonly string[]][] = [
   ['nothing', full, full, []],
-  ['one more', content(), content({ users: ['1'] }), ['add element inet netwall_guard users { 1 }']],
+  ['one more', content({ users: ['2'] }), content({ users: ['1', '2'] }), ['add element inet netwall_guard users { 1 }']],
+  ['the first group is asked for', content({ users: ['1'] }), content({ users: ['1'], groups: ['2'] }), [FLUSH, ...asks('mark', 'users', 'groups'), 'add element inet netwall_guard groups { 2 }']],
+  ['and when the last has gone, no more', content({ users: ['1'], groups: ['2'] }), content({ users: ['1'] }), [FLUSH, ...asks('mark', 'users'), 'delete element inet netwall_guard groups { 2 }']],
   ['one less', content({ groups: ['1', '2'] }), content({ groups: ['2'] }), ['delete element inet netwall_guard groups { 1 }']],
   ['others', content({ ports: ['1', '2'] }), content({ ports: ['2', '3', '4'] }), ['delete element inet netwall_guard ports { 1 }', 'add element inet netwall_guard ports { 3, 4 }']],
   ['a key of an interval set is deleted as a range', content({ admitted4: ['53 . 10.0.0.1'] }), content(), ['delete element inet netwall_guard admitted4 { 53-53 . 10.0.0.1 }']],
 ];
 for (const [what, before, after, lines] of CHANGES) {
-  test(`changes: ${what}`, (t) => t.is(guardChanges(TABLE, before, after), lines.map((line) => `${line}\n`).join('')));
+  test(`changes: ${what}`, (t) => t.is(guardChanges(TABLE, TABLE.mark, before, after), lines.map((line) => `${line}\n`).join('')));
 }
 
 test('the kernel takes it, and every change from one state to another', async (t) => {
@@ -27,7 +33,8 @@ test('the kernel takes it, and every change from one state to another', async (t
   t.teardown(() => namespace.remove());
   // nobody lives on to own it here
   await namespace.apply(guardText(TABLE, TABLE.mark, full).replace('\tflags owner\n', ''));
-  await namespace.apply(guardChanges(TABLE, full, content({ users: ['1002'], admitted4: ['53 . 0.0.0.0/0'] })));
+  await namespace.apply(guardChanges(TABLE, TABLE.mark, full, content({ users: ['1002'], admitted4: ['53 . 0.0.0.0/0'] })));
   const listing = await namespace.nft('list', 'table', 'inet', 'netwall_guard');
+  t.false(listing.includes('@groups'));
   t.deepEqual([...listing.matchAll(/elements = \{ (.*) \}/g)].map(([, elements]) => elements), ['1002', '53 . 0.0.0.0/0']);
 });
