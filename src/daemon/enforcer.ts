@@ -15,7 +15,8 @@ import type { Governed } from '../ruleset/guard.ts';
 import { Grants } from './grants.ts';
 import type { Guard } from './guard.ts';
 import { Lane } from './lane.ts';
-import { INTERVAL_SETS, POLICY_SETS, skeletonText, type Table } from '../ruleset/skeleton.ts';
+import { bothParts, inOrder, partsFor, partsIn, sameParts, sameSkeleton } from '../ruleset/parts.ts';
+import { ALL_PARTS, INTERVAL_SETS, type Parts, POLICY_SETS, skeletonText, type Table } from '../ruleset/skeleton.ts';
 import { type Transaction, transactionText } from '../ruleset/transaction.ts';
 
 export type Applied = {
@@ -86,8 +87,12 @@ export class Enforcer {
   readonly #options: EnforcerOptions;
   #held = new Map<string, Held>();
   #rebuild = false;
+  /** Of the skeleton, what is written. */
+  #parts: Parts = ALL_PARTS;
   /** The table as this nft prints it when it is as we wrote it. */
   #skeleton: string;
+  /** Before that, an earlier run may have left others. */
+  #looked = false;
   #generation: number;
   /** One transaction at a time. */
   readonly #lane = new Lane();
@@ -130,13 +135,39 @@ export class Enforcer {
   /** Brings the rules back without touching elements or their counters; where that cannot be done the table is built anew. */
   async #repairSkeleton(): Promise<void> {
     try {
-      await this.#commit([{ do: 'rewrite-rules' }]);
+      await this.#commit([{ do: 'rewrite-rules', parts: this.#parts }]);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#rebuild = true;
       return;
     }
-    if ((await this.#options.nft.listSkeleton()) !== this.#skeleton) this.#rebuild = true;
+    if (!this.#isAsWritten(await this.#options.nft.listSkeleton())) this.#rebuild = true;
+  }
+
+  #isAsWritten(skeleton: string | null): boolean {
+    return skeleton !== null && sameSkeleton(skeleton, this.#skeleton);
+  }
+
+  /** The skeleton with other parts. */
+  async #rewrite(parts: Parts): Promise<void> {
+    if (this.#rebuild || sameParts(parts, this.#parts)) return;
+    const plain = this.#isAsWritten(skeletonText(this.#options.table, this.#parts));
+    try {
+      await this.#commit([{ do: 'rewrite-rules', parts }]);
+    } catch (error) {
+      if (!(error instanceof HostError) || !error.refused) throw error;
+      // somebody changed what it rests on, and has not been noticed yet
+      this.lose();
+      return;
+    }
+    this.#wrote(parts);
+    if (!plain) await this.#learnSkeleton();
+  }
+
+  #wrote(parts: Parts): void {
+    this.#looked = true;
+    this.#parts = parts;
+    this.#skeleton = skeletonText(this.#options.table, parts);
   }
 
   /**
@@ -154,7 +185,10 @@ export class Enforcer {
       this.#held = new Map();
       return { deviations: ['the table is gone'], drains: [], gone: true };
     }
-    if (skeleton !== this.#skeleton) {
+    const found = this.#looked ? null : partsIn(this.#options.table, skeleton);
+    if (found !== null) this.#wrote(found);
+    this.#looked = true;
+    if (!this.#isAsWritten(skeleton)) {
       deviations.push(`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`);
       await this.#repairSkeleton();
     }
@@ -219,7 +253,7 @@ export class Enforcer {
     if (skeleton === null || listing === null) return ['the table is gone'];
     const elements = readable(listing);
     if (elements === null) return ['the table holds what no netwalld has written'];
-    const rules = skeleton === this.#skeleton ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
+    const rules = this.#isAsWritten(skeleton) ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
     return [...rules, ...elementDeviations(groupByPrincipal(policyElements(elements, desired, performance.now())), this.#grants.extend(desired))];
   }
 
@@ -318,7 +352,11 @@ export class Enforcer {
 
   /** One bad policy never takes the others down: each principal by itself, and who cannot be done is shut. */
   async #applyOneByOne(step: Step, drains: ReadonlyMap<string, ElementChanges>): Promise<void> {
-    if (step.transaction.some((operation) => operation.do === 'rebuild')) await this.#commit([{ do: 'rebuild' }]);
+    const rebuild = step.transaction.find((operation) => operation.do === 'rebuild');
+    if (rebuild !== undefined) {
+      await this.#commit([rebuild]);
+      this.#wrote(rebuild.parts ?? ALL_PARTS);
+    }
     for (const ruleset of [...step.prepares, ...step.completes]) {
       const holding = this.#held.get(ruleset.principal);
       const alone = planSteps({ held: new Map(holding === undefined ? [] : [[ruleset.principal, holding]]), desired: [ruleset], drains, rebuild: false });
@@ -353,7 +391,16 @@ export class Enforcer {
       });
   }
 
-  async #apply(desired: readonly PrincipalRuleset[], { drains, oneByOne, since }: ApplyOptions): Promise<Applied> {
+  async #apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
+    const parts = partsFor(desired);
+    // what is needed comes before the elements it is for, and what is not goes after them
+    await this.#rewrite(bothParts(this.#parts, parts));
+    const applied = await this.#applyElements(desired, options);
+    await this.#rewrite(parts);
+    return applied;
+  }
+
+  async #applyElements(desired: readonly PrincipalRuleset[], { drains, oneByOne, since }: ApplyOptions): Promise<Applied> {
     const changed = desired.filter((ruleset) => this.#held.get(ruleset.principal)?.ruleset !== ruleset || drains.has(ruleset.principal));
     const wanted = new Set(desired.map(({ principal }) => principal));
     const left = [...this.#held.keys()].filter((principal) => !wanted.has(principal));
@@ -384,6 +431,8 @@ export class Enforcer {
         text = this.#text(steps[index + 1]?.transaction ?? []);
         await committed;
         this.#settle(step);
+        const rebuild = step.transaction.find((operation) => operation.do === 'rebuild');
+        if (rebuild !== undefined) this.#wrote(rebuild.parts ?? ALL_PARTS);
         // while the sets are next to empty: listing a table fetches its elements, whether they are shown or not
         if (rebuilt && index === 0) await this.#learnSkeleton();
       } catch (error) {
@@ -509,7 +558,7 @@ export class Enforcer {
   /** Another nft may print the same table in other words (protocol names without /etc/protocols, a later version): its words count. */
   async #learnSkeleton(): Promise<void> {
     const printed = await this.#options.nft.listSkeleton();
-    if (printed !== null && printed !== this.#skeleton) {
+    if (printed !== null && !this.#isAsWritten(printed)) {
       this.#options.log.debug({ difference: firstDifference(this.#skeleton, printed) }, 'this nft prints the table in other words');
       this.#skeleton = printed;
     }
@@ -548,8 +597,8 @@ function policyElements(elements: readonly ObservedElement[], desired: readonly 
 }
 
 function firstDifference(expected: string, found: string): string {
-  const wanted = expected.split('\n');
-  const lines = found.split('\n');
+  const wanted = inOrder(expected).split('\n');
+  const lines = inOrder(found).split('\n');
   const index = lines.findIndex((line, at) => line !== wanted[at]);
   if (index < 0) return `"${(wanted[lines.length] ?? '').trim()}" is missing`;
   return `"${(lines[index] ?? '').trim()}" where "${(wanted[index] ?? '').trim()}" belongs`.slice(0, 300);

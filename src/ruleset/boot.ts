@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { gateElements, type PrincipalRuleset } from './compile.ts';
 import type { Element } from './element.ts';
+import { partsFor } from './parts.ts';
 import { parsePrincipal } from './plan.ts';
 import type { Table } from './skeleton.ts';
 import { type Transaction, transactionText } from './transaction.ts';
@@ -20,7 +21,7 @@ function* script(table: Table, rulesets: readonly PrincipalRuleset[], elementsOf
   const seal = createHash('sha256');
   for (let start = 0; start === 0 || start < rulesets.length; start += PIECE) {
     const elements = rulesets.slice(start, start + PIECE).flatMap(elementsOf);
-    const transaction: Transaction = [...(start === 0 ? [{ do: 'rebuild' as const }] : []), ...(elements.length > 0 ? [{ do: 'add' as const, elements }] : [])];
+    const transaction: Transaction = [...(start === 0 ? [{ do: 'rebuild' as const, parts: partsFor(rulesets) }] : []), ...(elements.length > 0 ? [{ do: 'add' as const, elements }] : [])];
     const text = `${start === 0 ? `# ${says} Written by netwalld, read at boot; do not edit.\n` : ''}${transactionText(table, transaction)}`;
     seal.update(text);
     yield text;

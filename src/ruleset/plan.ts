@@ -10,6 +10,7 @@
 import { gateElements, type PrincipalRuleset } from './compile.ts';
 import { diffElements, type ElementChanges, NO_CHANGES } from './diff.ts';
 import { type Counter, type Element, elementId } from './element.ts';
+import { partsFor } from './parts.ts';
 import { INTERVAL_SETS } from './skeleton.ts';
 import { changesTransaction, type Operation, type Transaction } from './transaction.ts';
 
@@ -144,7 +145,7 @@ export function planSteps(input: PlanInput): readonly Step[] {
   const changes = desired
     .map((ruleset) => changeOf(ruleset, input))
     .filter((change) => weight(change) > 0 || !held.has(change.ruleset.principal));
-  const foundation: Operation[] = rebuild ? [{ do: 'rebuild' }] : [];
+  const foundation: Operation[] = rebuild ? [{ do: 'rebuild', parts: partsFor(desired) }] : [];
   const total = changes.reduce((sum, change) => sum + weight(change), 0);
   const small = total <= BULK;
   if (small && (!rebuild || !changes.some(({ elements }) => elements.added.some(isRange)))) {

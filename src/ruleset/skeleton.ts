@@ -1,6 +1,6 @@
 /**
- * The constant part of `table inet netwall`: chains, rules and empty sets. Policy is data in the sets; these rules never
- * change with it, so the packet path costs the same for one policy and for ten thousand.
+ * The constant part of `table inet netwall`: chains, rules and empty sets. Policy is data in the sets; these rules do
+ * not change with it (but for `Parts`), so the packet path costs the same for one policy and for ten thousand.
  *
  * The text reads as `nft list table` prints it, so what the kernel holds can be compared with it line by line.
  *
@@ -48,6 +48,18 @@ const UNMARK_PRIORITY = 10;
 
 /** The table's name, and the bit of the packet mark that says "judged"; null: none. */
 export type Table = { readonly name: string; readonly mark: number | null };
+
+/**
+ * What costs every packet of the host, whoever sends it, and is of use to some policies alone: a look-up of the group, two more hooks
+ * with address translation. It is there while a policy needs it.
+ */
+export type Parts = {
+  /** A policy governs a group. */
+  readonly groups: boolean;
+  /** A policy has `dns: filtered`. */
+  readonly dns: boolean;
+};
+export const ALL_PARTS: Parts = { groups: true, dns: true };
 
 type Declaration = { readonly name: string; readonly lines: readonly string[] };
 type Chain = { readonly name: string; readonly rules: readonly string[] };
@@ -163,13 +175,8 @@ const NOT_DNS = 'th dport != 53 accept';
 
 const DECLARATIONS: readonly Declaration[] = SIDES.flatMap(sideSets);
 
-const chains = (mark: number | null): readonly Chain[] => [
-  {
-    // TCP always gets a reset: icmpx on TCP over IPv6 shows as EACCES only after a second
-    name: 'refuse',
-    rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx admin-prohibited'],
-  },
-  ...SIDES.flatMap((side) => sideChains(side, mark)),
+/** Those that turn queries of DNS to the daemon. */
+const DNS_CHAINS: readonly Chain[] = [
   {
     // A query's conntrack entry outlives it by half a minute. Without a zone of its own, somebody else's query from the same port to
     // the same server would follow it to a listener that is not theirs. Answers are told apart by the listener's port.
@@ -195,6 +202,16 @@ const chains = (mark: number | null): readonly Chain[] => [
       'meta l4proto { tcp, udp } th dport 53 redirect to :meta skgid map @group_dns_port',
     ],
   },
+];
+
+const chains = (mark: number | null, parts: Parts): readonly Chain[] => [
+  {
+    // TCP always gets a reset: icmpx on TCP over IPv6 shows as EACCES only after a second
+    name: 'refuse',
+    rules: ['meta l4proto tcp reject with tcp reset', 'reject with icmpx admin-prohibited'],
+  },
+  ...SIDES.flatMap((side) => sideChains(side, mark)),
+  ...(parts.dns ? DNS_CHAINS : []),
   ...(mark === null
     ? []
     : [
@@ -213,7 +230,7 @@ const chains = (mark: number | null): readonly Chain[] => [
     rules: [
       'type filter hook output priority filter; policy accept;',
       'meta skuid vmap @user_mode',
-      'meta skgid vmap @group_mode',
+      ...(parts.groups ? ['meta skgid vmap @group_mode'] : []),
     ],
   },
 ];
@@ -221,16 +238,16 @@ const chains = (mark: number | null): readonly Chain[] => [
 const block = (name: string, lines: readonly string[]) => `\t${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}\n`;
 
 /** The whole table, empty of policy, in the form of `nft list table inet TABLE`; chains are listed after what they go to. */
-export function skeletonText({ name: table, mark }: Table): string {
+export function skeletonText({ name: table, mark }: Table, parts = ALL_PARTS): string {
   const blocks = [
     ...DECLARATIONS.map(({ name, lines }) => block(name, lines)),
-    ...chains(mark).map(({ name, rules }) => block(`chain ${name}`, rules)),
+    ...chains(mark, parts).map(({ name, rules }) => block(`chain ${name}`, rules)),
   ];
   return `table inet ${table} {\n${blocks.join('\n')}}\n`;
 }
 
 /** The names of every chain, in dependency order: what a repair empties before it writes the rules anew. */
-export const chainNames = ({ mark }: Table): readonly string[] => chains(mark).map(({ name }) => name);
+export const chainNames = ({ mark }: Table, parts = ALL_PARTS): readonly string[] => chains(mark, parts).map(({ name }) => name);
 
 /** Names of sets and maps whose elements come from policies; the others are filled by the packet path. */
 export const POLICY_SETS: readonly string[] = DECLARATIONS.map(({ name }) => name.split(' ')[1] ?? '').filter(

@@ -4,13 +4,13 @@
  */
 import type { ElementChanges } from './diff.ts';
 import { type Counter, type Element, timeoutAt } from './element.ts';
-import { chainNames, INTERVAL_SETS, plainDeclaration, skeletonText, type Table } from './skeleton.ts';
+import { ALL_PARTS, chainNames, INTERVAL_SETS, type Parts, plainDeclaration, skeletonText, type Table } from './skeleton.ts';
 
 export type Operation =
-  /** The whole table from nothing, whatever was there before. */
-  | { readonly do: 'rebuild' }
+  /** The whole table from nothing, whatever was there before. Without `parts`: all of them. */
+  | { readonly do: 'rebuild'; readonly parts?: Parts }
   /** Every rule anew, elements and their counters untouched. Fails where a set or a base chain is not as declared. */
-  | { readonly do: 'rewrite-rules' }
+  | { readonly do: 'rewrite-rules'; readonly parts?: Parts }
   | { readonly do: 'add'; readonly elements: readonly Element[]; readonly counters?: ReadonlyMap<Element, Counter> }
   /** The same in a form that is several times faster for few elements, as nft then asks the kernel for no other set. */
   | { readonly do: 'open'; readonly elements: readonly Element[] }
@@ -103,10 +103,17 @@ function removeLines(table: string, elements: readonly Element[], now: number): 
 }
 
 /** The rules of the skeleton as commands that leave its sets alone. */
-function rewriteRules(table: Table): string[] {
-  const chainsOnly = skeletonText(table).replaceAll(/^\t(?:set|map) \S+ \{\n(?:\t\t.*\n)+\t\}\n\n?/gm, '');
-  // the first time only for chains that may be gone; flushed, what jumps and what is jumped to are both empty
-  return [chainsOnly.trimEnd(), ...chainNames(table).map((chain) => `flush chain inet ${table.name} ${chain}`), chainsOnly.trimEnd()];
+function rewriteRules(table: Table, parts = ALL_PARTS): string[] {
+  const chainsOnly = (some: Parts) => skeletonText(table, some).replaceAll(/^\t(?:set|map) \S+ \{\n(?:\t\t.*\n)+\t\}\n\n?/gm, '').trimEnd();
+  const all = chainNames(table);
+  const kept = new Set(chainNames(table, parts));
+  return [
+    // the first time only for chains that may be gone; flushed, what jumps and what is jumped to are both empty
+    chainsOnly(ALL_PARTS),
+    ...all.map((chain) => `flush chain inet ${table.name} ${chain}`),
+    ...all.filter((chain) => !kept.has(chain)).map((chain) => `delete chain inet ${table.name} ${chain}`),
+    chainsOnly(parts),
+  ];
 }
 
 function operationLines(owner: Table, operation: Operation, now: number): string[] {
@@ -114,9 +121,9 @@ function operationLines(owner: Table, operation: Operation, now: number): string
   switch (operation.do) {
     case 'rebuild':
       // nft 1.0.6 has no `destroy`: what is added can be deleted
-      return [`add table inet ${table}`, `delete table inet ${table}`, skeletonText(owner).trimEnd()];
+      return [`add table inet ${table}`, `delete table inet ${table}`, skeletonText(owner, operation.parts).trimEnd()];
     case 'rewrite-rules':
-      return rewriteRules(owner);
+      return rewriteRules(owner, operation.parts);
     case 'add':
       return addLines(table, operation.elements, now, operation.counters);
     case 'open':

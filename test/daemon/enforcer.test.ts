@@ -7,7 +7,7 @@ import { HostError } from '../../src/host/host-error.ts';
 import type { Nft } from '../../src/host/nft.ts';
 import { gateElements, type PrincipalRuleset } from '../../src/ruleset/compile.ts';
 import type { Element } from '../../src/ruleset/element.ts';
-import { skeletonText } from '../../src/ruleset/skeleton.ts';
+import { ALL_PARTS, skeletonText } from '../../src/ruleset/skeleton.ts';
 
 const RUNS = 500;
 const TABLE = { name: 'netwall', mark: 0x2000_0000 };
@@ -19,6 +19,7 @@ const wanted = (...elements: Element[]) => new Map([['user 1001', elements]]);
 /** Elements as the kernel would list them. */
 function fakeNft() {
   const scripts: string[] = [];
+  let parts = ALL_PARTS;
   const held = new Map<string, { readonly set: string; readonly key: string }>();
   let pace: (() => Promise<void>) | null = null;
   let refusing = false;
@@ -29,6 +30,8 @@ function fakeNft() {
       await pace?.();
       if (refusing || (plainOnly && script.startsWith('add set'))) throw new HostError('nft apply', 'refused', { refused: true });
       scripts.push(script);
+      const written = script.split('table inet netwall {\n').at(-1);
+      if (written !== undefined && written !== script) parts = { groups: written.includes('@group_mode\n'), dns: written.includes('chain dns {') };
       for (const [, verb, set = '', body = ''] of script.matchAll(/^(add|delete) (?:element|set) inet netwall (\S+) \{ (?:typeof .*; elements = \{ )?(.*?) \}(?:; \})?$/gm)) {
         for (const part of body.split(', ')) {
           const key = part.replace(/ (?:timeout|comment|counter|:).*$/, '');
@@ -37,7 +40,7 @@ function fakeNft() {
         }
       }
     },
-    listSkeleton: async () => skeletonText(TABLE),
+    listSkeleton: async () => skeletonText(TABLE, parts),
     async listTable() {
       const sets = Map.groupBy(held.values(), ({ set }) => set);
       const value = (key: string) => (key.includes(' . ') ? { concat: key.split(' . ').map((part) => (part === 'tcp' ? 6 : /^\d+$/.test(part) ? Number(part) : part)) } : Number(key));
@@ -62,6 +65,7 @@ function fakeNft() {
     keys: () => [...held.keys()].filter((id) => id.startsWith('user_egress')).map((id) => Number(/\.(\d+) \. tcp/.exec(id)?.[1])).toSorted((a, b) => a - b),
     lose: (last: number) => held.delete(`user_egress4 ${element(last).key}`),
     slow: (milliseconds: number) => (pace = () => new Promise((resolve) => setTimeout(resolve, milliseconds))),
+    parts: () => parts,
     refuse: (value: boolean) => (refusing = value),
     /** Elements are only taken by themselves. */
     takePlainOnly: () => (plainOnly = true),
@@ -77,6 +81,50 @@ async function start(...lasts: number[]) {
   kernel.scripts.length = 0;
   return { ...kernel, enforcer, apply };
 }
+
+const OF_A_GROUP: PrincipalRuleset = { principal: 'group 7', service: 'builders', gate: gateElements('group', 7, 'enforce'), elements: [{ set: 'group_dns_port', key: '7', mode: null, port: 40_000, timeout: null, comment: null }] };
+
+test('what only some policies need is there before their elements, and goes after them', async (t) => {
+  const { enforcer, scripts, parts } = await start(1);
+  const options = { drains: new Map(), oneByOne: false, since: 0 };
+  t.deepEqual(parts(), { groups: false, dns: false });
+  await enforcer.apply([ruleset(1), OF_A_GROUP], options);
+  t.deepEqual(parts(), { groups: true, dns: true });
+  t.deepEqual(scripts.map((script) => [script.includes('vmap @group_mode'), script.includes('add element inet netwall group_mode')]), [[true, false], [false, true]]);
+  t.false((await enforcer.observe([ruleset(1), OF_A_GROUP])).deviations.some((words) => words.startsWith('the rules')));
+  scripts.length = 0;
+  await enforcer.apply([ruleset(1)], options);
+  t.deepEqual(parts(), { groups: false, dns: false });
+  t.deepEqual(scripts.map((script) => [script.includes('flush chain'), script.includes('delete element inet netwall group_mode')]), [[false, true], [true, false]]);
+  t.deepEqual((await enforcer.observe([ruleset(1)])).deviations, []);
+});
+
+test('where somebody has changed what the rules rest on, the table is built anew', async (t) => {
+  const { enforcer, refuse, keys, parts, slow, scripts } = await start(1);
+  refuse(true);
+  slow(20);
+  const applied = enforcer.apply([ruleset(1), OF_A_GROUP], { drains: new Map(), oneByOne: false, since: 0 });
+  setTimeout(() => refuse(false), 30);
+  t.true((await applied).rebuilt);
+  t.deepEqual(parts(), { groups: true, dns: true });
+  t.is(scripts.length, 1);
+  t.deepEqual(keys(), [1]);
+});
+
+test('what an earlier run left is taken as it is, and what nobody needs of it goes', async (t) => {
+  const kernel = fakeNft();
+  const enforcer = new Enforcer({ nft: kernel.nft, guard: { release: async () => {}, hold: () => {}, drop: async () => {} }, table: TABLE, log: pino({ level: 'silent' }), generation: 0 });
+  await kernel.nft.apply(skeletonText(TABLE, { groups: false, dns: true }));
+  t.deepEqual((await enforcer.observe([])).deviations, []);
+  t.is(kernel.scripts.length, 1);
+  await enforcer.apply([ruleset(1)], { drains: new Map(), oneByOne: false, since: 0 });
+  t.deepEqual(kernel.parts(), { groups: false, dns: false });
+  // a part that somebody removed is missed
+  await enforcer.apply([ruleset(1), OF_A_GROUP], { drains: new Map(), oneByOne: false, since: 0 });
+  await kernel.nft.apply(skeletonText(TABLE, { groups: false, dns: true }));
+  t.regex((await enforcer.observe([ruleset(1), OF_A_GROUP])).deviations[0] ?? '', /^the rules were changed: /);
+  t.deepEqual(kernel.parts(), { groups: true, dns: true });
+});
 
 test('a grant is one transaction, and none where all is there', async (t) => {
   const { enforcer, scripts, keys } = await start(1);
