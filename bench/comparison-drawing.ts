@@ -9,7 +9,7 @@ const STEP = 30;
 const THICK = 16;
 const TOP = 56;
 /** Room at the right for "12.34 ×  1234". */
-const FIGURES = 130;
+const FIGURES = 136;
 /** Beyond this, bars on a linear axis would show one contestant and hairlines. */
 const APART = 40;
 
@@ -38,8 +38,8 @@ export const comparisonDrawing = (comparison: Comparison): string => {
       element('rect', { class: kindOf(name), x: left, y: middle - THICK / 2, width: scale.at(median) - left, height: THICK }),
       line(scale.at(least), middle, scale.at(most), middle, 'whisker'),
       ...[least, most].map((end) => line(scale.at(end), middle - 4, scale.at(end), middle + 4, 'whisker')),
-      label(right + 14, middle + 4, `${ratio.toFixed(2)} ×`),
-      label(right + 66, middle + 4, digits(median), { class: 'quiet' }),
+      label(right + 62, middle + 4, `${ratio.toFixed(2)} ×`, { 'text-anchor': 'end' }),
+      label(right + 74, middle + 4, digits(median), { class: 'quiet' }),
     ];
   });
   return drawing(WIDTH, bottom + 48, comparison.what, [

@@ -117,11 +117,11 @@ export const control = async (world: World, effort: Effort): Promise<Outcome> =>
       figures: [single('datagrams past the wall during all flushes', leaked, 'packets', 0), ...editFigures(growth), ...growthFigures(growth)],
       comparisons,
       curves: [
-        curveOf(growth, 'control-start', LINES.start),
-        curveOf(growth, 'control-change', LINES.change),
-        curveOf(growth, 'control-question', LINES.question),
-        curveOf(growth, 'control-beside-change', beside('change'), 'rules'),
-        curveOf(growth, 'control-beside-reload', beside('reload'), 'rules'),
+        curveOf(growth, 'starts', LINES.start),
+        curveOf(growth, 'changes', LINES.change),
+        curveOf(growth, 'questions to the daemon', LINES.question),
+        curveOf(growth, 'one rule changed, beside others', beside('change'), 'rules'),
+        curveOf(growth, 'all rules reloaded, beside others', beside('reload'), 'rules'),
       ],
       notes,
     };

@@ -21,11 +21,11 @@ export const median = (what: string, unit: string, samples: readonly number[], a
   what,
   value: rounded(quantile(samples, 0.5)),
   unit,
-  ...(atMost === undefined ? {} : { atMost }),
+  ...(atMost === undefined ? {} : { atMost: rounded(atMost) }),
   samples: samples.map(rounded),
 });
 
-export const single = (what: string, value: number, unit: string, atMost?: number): Figure => ({ what, value: rounded(value), unit, ...(atMost === undefined ? {} : { atMost }) });
+export const single = (what: string, value: number, unit: string, atMost?: number): Figure => ({ what, value: rounded(value), unit, ...(atMost === undefined ? {} : { atMost: rounded(atMost) }) });
 
 export const tableOf = (figures: readonly Figure[]): string => {
   const rows = figures.map(({ what, value, unit, atMost, samples }) => [

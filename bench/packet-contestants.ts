@@ -15,18 +15,19 @@ import { accountOf, policyText } from './policies.ts';
 
 export type Contestant = Sender & { readonly name: string; readonly walled: boolean };
 
-export const names = { none: 'no ruleset', again: 'no ruleset, once more', one: 'netwalld, 1 policy', opensnitch: 'OpenSnitch, 1 rule' } as const;
+export const names = { none: 'no ruleset', again: 'no ruleset, once more', one: 'netwalld, 1 policy', filtered: 'netwalld, 1 policy, dns: filtered', opensnitch: 'OpenSnitch, 1 rule' } as const;
 const number = new Intl.NumberFormat('en');
 const policies = (count: number) => (count === 1 ? names.one : `netwalld, ${number.format(count)} policies`);
 const users = (count: number) => (count === 1 ? '1 uid' : `${number.format(count)} uids`);
 /** Of each policy, besides the server's. */
 const ADDRESSES = 10;
 
-type Wall = { readonly name: string; readonly count?: number; readonly put: (client: Client, uids: readonly number[]) => Promise<(() => Promise<void>) | void> };
+type Wall = { readonly name: string; readonly count?: number; /** Under this name somebody is measured as well whom nobody governs. */ readonly beside?: string; readonly put: (client: Client, uids: readonly number[]) => Promise<(() => Promise<void>) | void> };
 
 const nft = (text: (uids: readonly number[]) => string): Wall['put'] => async ({ enter }, uids) => void (await run([...enter, '/usr/sbin/nft', '-f', '-'], { input: text(uids) }));
 const iptables = (program: string): Wall['put'] => async ({ enter }, uids) => void (await run([...enter, program], { input: iptablesText(uids) }));
 
+const filteredPolicy = (): string => (policyText(0, { addresses: ADDRESSES }) + permission).replace('dns: none\n', '');
 const policyTexts = (count: number): string[] => Array.from({ length: count }, (_, index) => policyText(index, { addresses: ADDRESSES }) + (index === count - 1 ? permission : ''));
 
 const uidOf = (index: number): number => accountOf(index).uid;
@@ -56,7 +57,8 @@ const everyWall = (world: World, effort: Effort): Wall[] => [
   { name: `nft rules, ${users(most[effort])}, established first`, count: most[effort], put: nft((uids) => linearText(uids, { established: true })) },
   ...sizes[effort].linear.map((count): Wall => ({ name: `nft rules, ${users(count)}`, count, put: nft((uids) => linearText(uids)) })),
   ...tables.flatMap(({ name, program }) => (existsSync(program) ? sizes[effort].linear.map((count): Wall => ({ name: `${name}, ${users(count)}`, count, put: iptables(program) })) : [])),
-  ...sizes[effort].policies.map((count): Wall => ({ name: policies(count), count, put: (client) => govern(world, client, policyTexts(count)) })),
+  ...sizes[effort].policies.map((count): Wall => ({ name: policies(count), count, put: (client) => govern(world, client, policyTexts(count)), ...(count === most[effort] ? { beside: ungoverned(effort) } : {}) })),
+  { name: names.filtered, beside: `ungoverned user, ${names.filtered}`, put: (client) => govern(world, client, [filteredPolicy()]) },
   ...(effort === 'full' ? [{ name: 'netwalld, 1 policy, 50,000 addresses', put: (client: Client) => govern(world, client, [widePolicy(uidOf(0))]) }] : []),
   ...(existsSync(OPENSNITCH) ? [{ name: names.opensnitch, put: (client: Client) => startOpenSnitch(world, client, uidOf(0)) }] : []),
 ];
@@ -81,11 +83,11 @@ export const stepContestants = async (hall: Hall): Promise<Contestant[]> => {
 export const contestants = async (world: World, hall: Hall, effort: Effort, ends: (() => Promise<void>)[]): Promise<Contestant[]> => {
   const made: Contestant[] = [];
   const started: Promise<void>[] = [];
-  for (const { name, count = 1, put } of walls(world, effort)) {
+  for (const { name, count = 1, beside, put } of walls(world, effort)) {
     const client = await hall.client();
     const uids = Array.from({ length: count }, (_, index) => uidOf(index));
     made.push({ name, client, uid: uidOf(count - 1), walled: name !== names.none && name !== names.again });
-    if (name === policies(most[effort])) made.push({ name: ungoverned(effort), client, uid: accounts.stranger.uid, walled: false });
+    if (beside !== undefined) made.push({ name: beside, client, uid: accounts.stranger.uid, walled: false });
     started.push(
       put(client, uids).then((end) => {
         if (end !== undefined) ends.push(end);

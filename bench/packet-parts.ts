@@ -12,8 +12,6 @@ type Step = { readonly name: string; readonly before?: (uid: number) => readonly
 /** `before`: what stands in the table before the chain `output`; `rule`: what is added to that chain. */
 const steps: readonly Step[] = [
   { name: 'connection tracking, and the direction of the flow', rule: 'ct direction reply accept' },
-  { name: 'address translation, for DNS', before: () => [hook('dns', 'nat', -100, 'th dport != 53 accept')] },
-  { name: 'zones of connection tracking, for DNS', before: () => [hook('dns_zone', 'filter', -300, 'th dport != 53 accept')] },
   { name: 'whose it is, and in which mode', before: (uid) => ['chain judge {\n}', `map modes {\ntypeof meta skuid : verdict\ncounter\nelements = { ${uid} : jump judge }\n}`], rule: 'meta skuid vmap @modes' },
   { name: 'the bit of the mark: set, asked by the guard, cleared', before: () => [hook('guard', 'filter', 5, `meta mark & ${MARK} != 0 accept`), hook('unmark', 'filter', 10, 'meta mark set meta mark & 0xdfffffff')], rule: `meta mark set meta mark | ${MARK}` },
   {
@@ -21,6 +19,8 @@ const steps: readonly Step[] = [
     before: (uid) => [`set permissions {\ntypeof meta skuid . ip daddr . meta l4proto . th dport\nflags timeout\ncounter\nelements = { ${uid} . ${server.address} . udp . ${server.sink} }\n}`],
     rule: 'meta skuid . ip daddr . meta l4proto . th dport @permissions accept',
   },
+  { name: 'address translation, for DNS', before: () => [hook('dns', 'nat', -100, 'th dport != 53 accept')] },
+  { name: 'zones of connection tracking, for DNS', before: () => [hook('dns_zone', 'filter', -300, 'th dport != 53 accept')] },
 ];
 
 export const stepNames: readonly string[] = steps.map(({ name }) => name);

@@ -44,7 +44,7 @@ const measured = async (all: readonly Contestant[], rounds: number, measure: (co
 /** Where the time of one datagram goes. */
 const dissect = async (hall: Hall, program: string, all: readonly Contestant[], effort: Effort): Promise<Figure[]> => {
   const { rounds, seconds } = effortOf[effort];
-  const some = all.filter(({ name }) => name === reference || name === names.one);
+  const some = all.filter(({ name }) => name === reference || name === names.filtered);
   const series = await interleaved([...some, ...(await stepContestants(hall))], rounds, (contestant) => arrivedPerSecond(hall, program, contestant, seconds));
   const [nothing, whole, ...parts] = series;
   return nothing === undefined || whole === undefined ? [] : partsOf(nothing, parts, whole);

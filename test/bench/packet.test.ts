@@ -45,8 +45,8 @@ for (const [what, text] of policies) {
 
 test('each step has one part more than the one before', (t) => {
   const texts = stepNames.map((name) => stepText(name, 7));
-  t.deepEqual(texts.map((text) => lines(text, /^type .* hook/).length), [1, 2, 3, 3, 5, 5]);
-  t.deepEqual(texts.map((text) => lines(text, /^meta |^ct /).length), [1, 1, 1, 2, 5, 6]);
+  t.deepEqual(texts.map((text) => lines(text, /^type .* hook/).length), [1, 1, 3, 3, 4, 5]);
+  t.deepEqual(texts.map((text) => lines(text, /^meta |^ct /).length), [1, 2, 5, 6, 6, 6]);
 });
 
 test('what a part costs is what it takes more than the part before', (t) => {
