@@ -5,6 +5,7 @@
 import { type Analysis, analyse } from '../dns/answer.ts';
 import { AnswerCache, type CachedAnswer } from '../dns/answer-cache.ts';
 import { codeAnswer, type ExtendedError, fill, truncatedAnswer, unreadableAnswer } from '../dns/render.ts';
+import { ownCopy } from '../dns/own-copy.ts';
 import { parseRequest, payloadOf, type Request } from '../dns/request.ts';
 import { EDE, FLAG, RCODE, typeName } from '../dns/types.ts';
 import type { Forwarder } from '../host/forward.ts';
@@ -201,8 +202,8 @@ export class DnsFilter {
         const { bytes, reason } = outcome;
         return bytes === null ? { kind: 'failure', reason } : { kind: 'code', rcode: bytes.readUInt16BE(2) & FLAG.RCODE, reason };
       }
-      // a copy: Node receives into 64 KB, and what is kept of it would tear holes into the heap
-      const bytes = Buffer.from(outcome.bytes);
+      // Node receives into 64 KB, and what is kept of it would tear holes into the heap
+      const bytes = ownCopy(outcome.bytes);
       const analysed = analyse(bytes);
       if (!analysed.ok) return { kind: 'failure', reason: `unusable answer: ${analysed.fault}` };
       const ttl = Math.min(analysed.analysis.ttl, this.#options.limits.maxTtl / 1000);

@@ -3,6 +3,7 @@
  * record, which is between two neighbours only (RFC 6891 §6.1.1). Otherwise it is put together anew from the records that stay.
  */
 import dnsPacket from 'dns-packet';
+import { ownCopy } from './own-copy.ts';
 import type { Edns, Request } from './request.ts';
 import { FLAG, sanitisedTtl, TYPE, UDP_PAYLOAD } from './types.ts';
 import { type Name, readName, type WireMessage, type WireRecord } from './wire.ts';
@@ -71,7 +72,7 @@ function rebuild(message: WireMessage, edits: Edits): Template {
     parts.push(name, fixed, data);
     at += name.length + fixed.length + data.length;
   }
-  return { bytes: Buffer.concat(parts), ttls, questionEnd: head.length };
+  return { bytes: ownCopy(Buffer.concat(parts)), ttls, questionEnd: head.length };
 }
 
 /** Six octets before a record's data: TTL and length. */
@@ -81,7 +82,7 @@ function lastEnd({ answers, authorities, additionals, questionEnd }: WireMessage
   return additionals.at(-1)?.end ?? authorities.at(-1)?.end ?? answers.at(-1)?.end ?? questionEnd;
 }
 
-/** What stays of a message. Throws WireError where it cannot be put together anew. */
+/** What stays of a message, to be kept: a copy, or the message's own octets. Throws WireError where it cannot be put together anew. */
 export function template(message: WireMessage, edits: Edits): Template {
   const { bytes, additionals, answers, authorities, questionEnd } = message;
   const opts = additionals.filter(({ type }) => type === TYPE.OPT);
@@ -90,7 +91,7 @@ export function template(message: WireMessage, edits: Edits): Template {
   if (edits.drop.size > 0 || edits.replace.size > 0 || !optLast || lastEnd(message) !== bytes.length) return rebuild(message, edits);
   const records = [...answers, ...authorities, ...additionals].filter(({ type }) => type !== TYPE.OPT);
   if (opts.length === 0 || last === undefined) return { bytes, ttls: records.map(ttlAt), questionEnd };
-  const copy = Buffer.from(bytes.subarray(0, last.at));
+  const copy = ownCopy(bytes.subarray(0, last.at));
   copy.writeUInt16BE(additionals.length - 1, 10);
   return { bytes: copy, ttls: records.map(ttlAt), questionEnd };
 }

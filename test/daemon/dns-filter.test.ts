@@ -13,7 +13,7 @@ import { linkPolicy } from '../../src/policy/rule.ts';
 import { PassiveDns } from '../../src/resolve/passive-dns.ts';
 import { Sightings } from '../../src/resolve/sightings.ts';
 import { confine } from '../../src/ruleset/confinement.ts';
-import { a, ipv4, message, name, QNAME, query, questionOf, record, svcb } from '../dns/bytes.ts';
+import { a, ipv4, message, name, opt, QNAME, query, questionOf, record, svcb } from '../dns/bytes.ts';
 
 const POLICY = `service: webapp
 match: { user: 1001 }
@@ -222,9 +222,34 @@ test('a policy that changes while a question is under way decides on the answer'
   t.deepEqual(opened, []);
 });
 
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+
+const KEPT: readonly [what: string, reply: (host: string, type: number) => ForwardOutcome][] = [
+  ['as they came', good],
+  ['without OPT', (host, type) => ({ kind: 'reply', bytes: message({ question: questionOf(name(host), type), answers: [a('45.64.7.1')], additionals: [opt()] }) })],
+  ['put together anew', (host, type) => ok(host, type, [a('45.64.7.1'), a('10.0.0.1')])],
+];
+for (const [what, reply] of KEPT) {
+  test.serial(`answers that are kept take little more memory than they are long: ${what}`, async (t) => {
+    const count = 2000;
+    const { filter } = start(reply);
+    collect();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let index = 0; index < count; index += 1) {
+      t.is(rcode(await askFor(filter, `kept${index}.example.com`)), 0);
+      // what goes on besides: it shares slabs with whatever is not copied
+      for (let other = 0; other < 8; other += 1) Buffer.from('x'.repeat(3000));
+    }
+    await setImmediate();
+    collect();
+    const each = (process.memoryUsage().arrayBuffers - before) / count;
+    t.true(each < 1000, `${each.toFixed(0)} octets each`);
+    t.deepEqual(addresses(await askFor(filter, 'kept7.example.com')), ['45.64.7.1']);
+  });
+}
+
 test('answers that are kept do not keep what was in force when they were given', async (t) => {
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
   const { filter } = start(good);
   const base = states(POLICY);
   const anew = () => base.map((state) => ({ ...state, confinement: { ...state.confinement } }));
