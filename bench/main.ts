@@ -19,6 +19,7 @@ import { tableOf } from './figures.ts';
 import { memoryBuilds } from './memory/builds.ts';
 import { memory } from './memory.ts';
 import type { Effort, Outcome } from './outcome.ts';
+import { packetBuilds } from './packet-builds.ts';
 import { packet } from './packet.ts';
 import { recordingOf } from './recording.ts';
 import { writeReport } from './report.ts';
@@ -29,7 +30,7 @@ type Benchmark = (world: World, effort: Effort) => Promise<Outcome>;
 
 const usual: Readonly<Record<string, Benchmark>> = { packet, control, start, drift, memory, element, dns, cli };
 /** Too long, or of no use without another build, unless asked for by name. */
-const byName: Readonly<Record<string, Benchmark>> = { soak, builds, 'memory-builds': memoryBuilds };
+const byName: Readonly<Record<string, Benchmark>> = { soak, builds, 'packet-builds': packetBuilds, 'memory-builds': memoryBuilds };
 const benchmarks: Readonly<Record<string, Benchmark>> = { ...usual, ...byName };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));

@@ -27,8 +27,9 @@ type Wall = { readonly name: string; readonly count?: number; /** Under this nam
 const nft = (text: (uids: readonly number[]) => string): Wall['put'] => async ({ enter }, uids) => void (await run([...enter, '/usr/sbin/nft', '-f', '-'], { input: text(uids) }));
 const iptables = (program: string): Wall['put'] => async ({ enter }, uids) => void (await run([...enter, program], { input: iptablesText(uids) }));
 
-const filteredPolicy = (): string => (policyText(0, { addresses: ADDRESSES }) + permission).replace('dns: none\n', '');
 const policyTexts = (count: number): string[] => Array.from({ length: count }, (_, index) => policyText(index, { addresses: ADDRESSES }) + (index === count - 1 ? permission : ''));
+/** The only one, of the first uid. */
+export const policyOf = (dns: 'none' | 'filtered'): string => (policyText(0, { addresses: ADDRESSES }) + permission).replace('dns: none', `dns: ${dns}`);
 
 const uidOf = (index: number): number => accountOf(index).uid;
 /** What a full run takes, and the Debian package it is in. */
@@ -58,7 +59,7 @@ const everyWall = (world: World, effort: Effort): Wall[] => [
   ...sizes[effort].linear.map((count): Wall => ({ name: `nft rules, ${users(count)}`, count, put: nft((uids) => linearText(uids)) })),
   ...tables.flatMap(({ name, program }) => (existsSync(program) ? sizes[effort].linear.map((count): Wall => ({ name: `${name}, ${users(count)}`, count, put: iptables(program) })) : [])),
   ...sizes[effort].policies.map((count): Wall => ({ name: policies(count), count, put: (client) => govern(world, client, policyTexts(count)), ...(count === most[effort] ? { beside: ungoverned(effort) } : {}) })),
-  { name: names.filtered, beside: `ungoverned user, ${names.filtered}`, put: (client) => govern(world, client, [filteredPolicy()]) },
+  { name: names.filtered, beside: `ungoverned user, ${names.filtered}`, put: (client) => govern(world, client, [policyOf('filtered')]) },
   ...(effort === 'full' ? [{ name: 'netwalld, 1 policy, 50,000 addresses', put: (client: Client) => govern(world, client, [widePolicy(uidOf(0))]) }] : []),
   ...(existsSync(OPENSNITCH) ? [{ name: names.opensnitch, put: (client: Client) => startOpenSnitch(world, client, uidOf(0)) }] : []),
 ];

@@ -9,14 +9,14 @@ import type { Client } from './packet-hall.ts';
 const PATIENCE = 120_000;
 
 /** Starts it on policies, each a file; returns how it is ended, once all is enforced and the guard stands. */
-export const govern = async (world: World, { name, namespace, enter }: Client, policies: readonly string[]): Promise<() => Promise<void>> => {
+export const govern = async (world: World, { name, namespace, enter }: Client, policies: readonly string[], dist = `${world.repository}/dist`): Promise<() => Promise<void>> => {
   const directory = `/run/bench/${name}`;
   for (const [index, text] of policies.entries()) await world.policy(`${directory}/policies/${index}.yaml`, text);
   const config = { policy_dirs: [`${directory}/policies`], state_dir: `${directory}/state`, runtime_dir: `${directory}/run`, boot_file: `${directory}/boot.nft`, reconcile_interval: '1h' };
   await world.host.write(`${directory}/netwalld.yaml`, JSON.stringify(config));
   await world.exec('/usr/bin/mkdir', ['-m', '700', `${directory}/state`, `${directory}/run`]);
   // the world ends what is in its own namespaces: this one is to end with the benchmark, however that ends
-  const daemon = world.spawn('/usr/bin/setpriv', ['--pdeathsig', 'TERM', '--', '/usr/bin/nsenter', `--net=${namespace}`, '--', `${world.repository}/dist/netwalld`, '--config', `${directory}/netwalld.yaml`]);
+  const daemon = world.spawn('/usr/bin/setpriv', ['--pdeathsig', 'TERM', '--', '/usr/bin/nsenter', `--net=${namespace}`, '--', `${dist}/netwalld`, '--config', `${directory}/netwalld.yaml`]);
   const said: string[] = [];
   for (const input of [daemon.stdout, daemon.stderr]) if (input !== null) createInterface({ input }).on('line', (line) => said.push(line));
   const end = async (): Promise<void> => {
