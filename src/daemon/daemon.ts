@@ -164,6 +164,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const guard = new Guard({ nft: config.nft, table, runtimeDir: config.runtimeDir, own, log });
   const nft = openNft({ nft: config.nft, table: config.table, runtimeDir: config.runtimeDir, own, onApplied: (milliseconds, failed) => metrics.applied(milliseconds, failed) });
   const enforcer = new Enforcer({ nft, guard, table, log, generation: (await readState(state, 'generation', z.int().nonnegative(), log)) ?? 0 });
+  enforcer.lookAhead();
   const save = async (name: string, data: unknown) => {
     try {
       await state.write(name, data);

@@ -30,6 +30,9 @@ export type Applied = {
 /** What an observation found different from what was there last, in words; empty: nothing. */
 export type Observation = { readonly deviations: readonly string[]; readonly drains: readonly ObservedElement[]; readonly gone: boolean };
 
+/** The table without elements, in words, and with them; null: there is none. */
+type Listing = readonly [skeleton: string | null, table: unknown];
+
 type Held = Holding & { readonly ruleset: PrincipalRuleset | null };
 
 const POLICY = new Set(POLICY_SETS);
@@ -123,9 +126,23 @@ export class Enforcer {
     return transactionText(this.#options.table, transaction, performance.now());
   }
 
+  #list(): Promise<Listing> {
+    const { nft } = this.#options;
+    return Promise.all([nft.listSkeleton(), nft.listTable()]);
+  }
+
+  #early: Promise<Listing> | null = null;
+
+  /** Begins the first look, for which nft takes as long as it takes to read the policies. Where it fails, `observe` says so. */
+  lookAhead(): void {
+    this.#early = this.#list();
+    this.#early.catch(() => {});
+  }
+
   async #commit(transaction: Transaction, text = this.#text(transaction)): Promise<void> {
     if (transaction.length === 0) return;
     this.#epoch += 1;
+    this.#early = null;
     await this.#lane.run(async () => {
       await this.#options.nft.apply(text);
       this.#generation += 1;
@@ -175,11 +192,12 @@ export class Enforcer {
    * are left for `apply`. Throws HostError when the kernel cannot be read.
    */
   async observe(desired: readonly PrincipalRuleset[]): Promise<Observation> {
-    const { nft } = this.#options;
     const deviations: string[] = [];
     const { sequence } = this.#grants;
     this.#epoch += 1;
-    const [skeleton, listed] = await Promise.all([nft.listSkeleton(), nft.listTable()]);
+    const listing = this.#early ?? this.#list();
+    this.#early = null;
+    const [skeleton, listed] = await listing;
     if (skeleton === null) {
       this.#rebuild = true;
       this.#held = new Map();
@@ -216,6 +234,7 @@ export class Enforcer {
   /** The table is known to be gone: the next `apply` builds it without looking. */
   lose(): void {
     this.#epoch += 1;
+    this.#early = null;
     this.#rebuild = true;
     this.#held = new Map();
   }
@@ -248,8 +267,7 @@ export class Enforcer {
 
   /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */
   async compare(desired: readonly PrincipalRuleset[]): Promise<readonly string[]> {
-    const { nft } = this.#options;
-    const [skeleton, listing] = await Promise.all([nft.listSkeleton(), nft.listTable()]);
+    const [skeleton, listing] = await this.#list();
     if (skeleton === null || listing === null) return ['the table is gone'];
     const elements = readable(listing);
     if (elements === null) return ['the table holds what no netwalld has written'];

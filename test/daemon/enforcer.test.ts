@@ -82,6 +82,36 @@ async function start(...lasts: number[]) {
   return { ...kernel, enforcer, apply };
 }
 
+test('the first look may begin before it is known what is desired, and serves once', async (t) => {
+  const kernel = fakeNft();
+  let looks = 0;
+  let failing = false;
+  const listTable = async () => {
+    looks += 1;
+    if (failing) throw new HostError('nft list', 'cannot be read');
+    return kernel.nft.listTable();
+  };
+  const enforcer = new Enforcer({ nft: { ...kernel.nft, listTable }, guard: { release: async () => {}, hold: () => {}, drop: async () => {} }, table: TABLE, log: pino({ level: 'silent' }), generation: 0 });
+  const apply = () => enforcer.apply([ruleset(1)], { drains: new Map(), oneByOne: false, since: 0 });
+  enforcer.lookAhead();
+  await enforcer.observe([]);
+  t.is(looks, 1);
+  await apply();
+  t.deepEqual(kernel.keys(), [1]);
+  await enforcer.observe([ruleset(1)]);
+  t.is(looks, 2);
+  // what was changed since is not what was seen
+  enforcer.lookAhead();
+  await enforcer.apply([ruleset(1, 2)], { drains: new Map(), oneByOne: false, since: 0 });
+  t.deepEqual((await enforcer.observe([ruleset(1, 2)])).deviations, []);
+  t.is(looks, 4);
+  failing = true;
+  enforcer.lookAhead();
+  await t.throwsAsync(enforcer.observe([ruleset(1, 2)]), { instanceOf: HostError });
+  failing = false;
+  t.deepEqual((await enforcer.observe([ruleset(1, 2)])).deviations, []);
+});
+
 const OF_A_GROUP: PrincipalRuleset = { principal: 'group 7', service: 'builders', gate: gateElements('group', 7, 'enforce'), elements: [{ set: 'group_dns_port', key: '7', mode: null, port: 40_000, timeout: null, comment: null }] };
 
 test('what only some policies need is there before their elements, and goes after them', async (t) => {
