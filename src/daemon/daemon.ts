@@ -8,7 +8,7 @@ import { serveControl } from '../control/server.ts';
 import { openAccounts, savedAccounts } from '../host/accounts.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { lockTable } from '../host/instance-lock.ts';
-import { collectGarbage } from '../host/memory.ts';
+import { settleMemory } from '../host/memory.ts';
 import { watchNft } from '../host/nft-monitor.ts';
 import { OwnProcesses } from '../host/nft-own.ts';
 import { openNft } from '../host/nft.ts';
@@ -243,7 +243,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       if (running.state === 'enforcing' && !running.unloaded && !trial.inForce) void operator.retain(() => new Set(running.policySet.services.map(({ service }) => service)));
       if (ready || running.state !== 'enforcing') return;
       ready = true;
-      setTimeout(collectGarbage, SETTLED_MILLISECONDS).unref();
+      setTimeout(settleMemory, SETTLED_MILLISECONDS).unref();
       stops.push(watchNft({ nft: config.nft, table: config.table, log, own, onChange: (change) => running.changedByOther(change), onOther: () => surroundings.tablesChanged() }));
       surroundings.start();
       stops.push(() => surroundings.close());
