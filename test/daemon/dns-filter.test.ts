@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import test from 'ava';
@@ -230,6 +230,16 @@ const KEPT: readonly [what: string, reply: (host: string, type: number) => Forwa
   ['without OPT', (host, type) => ({ kind: 'reply', bytes: message({ question: questionOf(name(host), type), answers: [a('45.64.7.1')], additionals: [opt()] }) })],
   ['put together anew', (host, type) => ok(host, type, [a('45.64.7.1'), a('10.0.0.1')])],
 ];
+/** What is garbage is given back some time after a collection; what is kept stays, however long one looks. */
+const leastOf = async (measure: () => number, enough: number): Promise<number> => {
+  for (let look = 0; ; look += 1) {
+    collect();
+    const found = measure();
+    if (found < enough || look === 40) return found;
+    await sleep(50);
+  }
+};
+
 for (const [what, reply] of KEPT) {
   test.serial(`answers that are kept take little more memory than they are long: ${what}`, async (t) => {
     const count = 2000;
@@ -241,9 +251,7 @@ for (const [what, reply] of KEPT) {
       // what goes on besides: it shares slabs with whatever is not copied
       for (let other = 0; other < 8; other += 1) Buffer.from('x'.repeat(3000));
     }
-    await setImmediate();
-    collect();
-    const each = (process.memoryUsage().arrayBuffers - before) / count;
+    const each = await leastOf(() => (process.memoryUsage().arrayBuffers - before) / count, 1000);
     t.true(each < 1000, `${each.toFixed(0)} octets each`);
     t.deepEqual(addresses(await askFor(filter, 'kept7.example.com')), ['45.64.7.1']);
   });
