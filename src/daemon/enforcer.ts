@@ -146,6 +146,8 @@ export class Enforcer {
     await this.#lane.run(async () => {
       await this.#options.nft.apply(text);
       this.#generation += 1;
+      const rules = transaction.find((operation) => operation.do === 'rebuild' || operation.do === 'rewrite-rules');
+      if (rules !== undefined) this.#wrote(rules.parts ?? ALL_PARTS);
     });
   }
 
@@ -177,12 +179,13 @@ export class Enforcer {
       this.lose();
       return;
     }
-    this.#wrote(parts);
     if (!plain) await this.#learnSkeleton();
   }
 
+  /** With the same parts as before, the words stay that this nft was seen to use. */
   #wrote(parts: Parts): void {
     this.#looked = true;
+    if (sameParts(parts, this.#parts)) return;
     this.#parts = parts;
     this.#skeleton = skeletonText(this.#options.table, parts);
   }
@@ -371,10 +374,7 @@ export class Enforcer {
   /** One bad policy never takes the others down: each principal by itself, and who cannot be done is shut. */
   async #applyOneByOne(step: Step, drains: ReadonlyMap<string, ElementChanges>): Promise<void> {
     const rebuild = step.transaction.find((operation) => operation.do === 'rebuild');
-    if (rebuild !== undefined) {
-      await this.#commit([rebuild]);
-      this.#wrote(rebuild.parts ?? ALL_PARTS);
-    }
+    if (rebuild !== undefined) await this.#commit([rebuild]);
     for (const ruleset of [...step.prepares, ...step.completes]) {
       const holding = this.#held.get(ruleset.principal);
       const alone = planSteps({ held: new Map(holding === undefined ? [] : [[ruleset.principal, holding]]), desired: [ruleset], drains, rebuild: false });
@@ -449,8 +449,6 @@ export class Enforcer {
         text = this.#text(steps[index + 1]?.transaction ?? []);
         await committed;
         this.#settle(step);
-        const rebuild = step.transaction.find((operation) => operation.do === 'rebuild');
-        if (rebuild !== undefined) this.#wrote(rebuild.parts ?? ALL_PARTS);
         // while the sets are next to empty: listing a table fetches its elements, whether they are shown or not
         if (rebuilt && index === 0) await this.#learnSkeleton();
       } catch (error) {

@@ -23,6 +23,7 @@ export function sameSkeleton(a: string, b: string): boolean {
   return a === b || inOrder(a) === inOrder(b);
 }
 
+/** Its blocks by their text, for comparing two. */
 export const inOrder = (skeleton: string): string => {
   const [head = '', ...lines] = skeleton.trimEnd().split('\n').slice(0, -1);
   return [head, ...lines.join('\n').split('\n\n').toSorted(), '}'].join('\n\n');
