@@ -17,15 +17,17 @@ export const quantile = (samples: readonly number[], share: number): number => {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 };
 
+const goal = (atMost: number | undefined): Pick<Figure, 'atMost'> => (atMost === undefined ? {} : { atMost: rounded(atMost) });
+
 export const median = (what: string, unit: string, samples: readonly number[], atMost?: number): Figure => ({
   what,
   value: rounded(quantile(samples, 0.5)),
   unit,
-  ...(atMost === undefined ? {} : { atMost: rounded(atMost) }),
+  ...goal(atMost),
   samples: samples.map(rounded),
 });
 
-export const single = (what: string, value: number, unit: string, atMost?: number): Figure => ({ what, value: rounded(value), unit, ...(atMost === undefined ? {} : { atMost: rounded(atMost) }) });
+export const single = (what: string, value: number, unit: string, atMost?: number): Figure => ({ what, value: rounded(value), unit, ...goal(atMost) });
 
 export const tableOf = (figures: readonly Figure[]): string => {
   const rows = figures.map(({ what, value, unit, atMost, samples }) => [

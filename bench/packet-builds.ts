@@ -1,20 +1,15 @@
 /** What packets cost behind another build and behind this one, in turns: `NETWALL_OTHER_BUILD=/somewhere/dist npm run bench -- packet-builds`. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { accounts } from '../test/e2e/plan.ts';
 import type { World } from '../test/e2e/world.ts';
-import { compiled } from './gcc.ts';
 import { interleaved } from './interleave.ts';
 import type { Effort, Outcome } from './outcome.ts';
 import { type Contestant, names, policyOf } from './packet-contestants.ts';
 import { govern } from './packet-governed.ts';
-import { createHall, type Hall } from './packet-hall.ts';
+import type { Hall } from './packet-hall.ts';
 import { arrivedPerSecond, loadOf, type Mode } from './packet-load.ts';
+import { effortOf, inHall, perSecond, verify } from './packet-setting.ts';
 import { accountOf } from './policies.ts';
 
-const effortOf = { short: { rounds: 1, seconds: 0.03 }, full: { rounds: 9, seconds: 0.3 } } as const;
 const { uid } = accountOf(0);
 
 const behind = async (world: World, hall: Hall, ends: (() => Promise<void>)[], build: string, dist: string): Promise<Contestant[]> => {
@@ -31,32 +26,19 @@ export const packetBuilds = async (world: World, effort: Effort): Promise<Outcom
   const other = process.env['NETWALL_OTHER_BUILD'];
   if (other === undefined) return { notes: ['No other build to compare with: NETWALL_OTHER_BUILD=/somewhere/dist'] };
   const { rounds, seconds } = effortOf[effort];
-  const directory = mkdtempSync(join(tmpdir(), 'netwall-bench-'));
-  execFileSync('/usr/bin/chmod', ['755', directory]);
-  const program = compiled(directory, 'packet-client');
-  const hall = await createHall(compiled(directory, 'packet-server'));
-  const ends: (() => Promise<void>)[] = [];
-  try {
+  return inHall(async ({ hall, program, ends }) => {
     const free = async (name: string): Promise<Contestant> => ({ name, client: await hall.client(), uid, walled: false });
-    const builds = { other, this: `${world.repository}/dist` };
     const all = [await free(names.none), await free(names.again)];
-    for (const [build, dist] of Object.entries(builds)) all.push(...(await behind(world, hall, ends, build, dist)));
-    const perSecond = (mode: Mode) => interleaved(all, rounds, async (contestant) => {
-      const load = await loadOf(program, contestant, mode, seconds);
-      return load.total / load.seconds;
-    });
-    await perSecond('connect');
+    for (const [build, dist] of Object.entries({ other, this: `${world.repository}/dist` })) all.push(...(await behind(world, hall, ends, build, dist)));
+    await verify(program, all);
+    const by = (mode: Mode) => interleaved(all, rounds, async (contestant) => perSecond(await loadOf(program, contestant, mode, seconds)));
     const reference = names.none;
     return {
       comparisons: [
         { what: 'datagrams of 32 bytes that arrive, one flow', unit: "/s of the sender's CPU", better: 'more', reference, series: await interleaved(all, rounds, (contestant) => arrivedPerSecond(hall, program, contestant, seconds)) },
-        { what: 'datagram and echo, a new flow each time', unit: '/s', better: 'more', reference, series: await perSecond('flow') },
-        { what: 'TCP: connect, request, answer, close', unit: '/s', better: 'more', reference, series: await perSecond('connect') },
+        { what: 'datagram and echo, a new flow each time', unit: '/s', better: 'more', reference, series: await by('flow') },
+        { what: 'TCP: connect, request, answer, close', unit: '/s', better: 'more', reference, series: await by('connect') },
       ],
     };
-  } finally {
-    await Promise.all(ends.map((end) => end()));
-    await hall.close();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 };

@@ -2,22 +2,17 @@
  * What a wall costs each packet: one user who sends where it may, behind walls of different make and size, in turns. The namespaces are
  * alike and stay, each with its wall; how alike they are shows in "no ruleset, once more".
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { World } from '../test/e2e/world.ts';
-import { compiled } from './gcc.ts';
 import type { Figure } from './figures.ts';
 import { interleaved } from './interleave.ts';
 import type { Comparison, Effort, Goal, Outcome, Series } from './outcome.ts';
 import { type Contestant, contestants, counts, missing, nameOf, names, stepContestants, ungoverned } from './packet-contestants.ts';
-import { createHall, type Hall } from './packet-hall.ts';
-import { arrivedPerSecond, isRefused, loadOf, type Mode } from './packet-load.ts';
+import type { Hall } from './packet-hall.ts';
+import { arrivedPerSecond, loadOf, type Mode } from './packet-load.ts';
 import type { Load } from './packet-output.ts';
 import { partsOf } from './packet-parts.ts';
-
-const effortOf = { short: { rounds: 1, seconds: 0.03 }, full: { rounds: 9, seconds: 0.3 } } as const;
+import { effortOf, inHall, perSecond, verify } from './packet-setting.ts';
 
 const NOTES = [
   'The user who is measured is the last of all those who are asked for one after the other. By hand, each may reach one server at two ports, and that is all; netwalld also judges every packet of a server, records what it refuses, counts what each permission lets through, turns DNS to itself, and has a guard behind.',
@@ -59,7 +54,6 @@ const compare = async (hall: Hall, program: string, all: readonly Contestant[], 
   const connections = await by('connect');
   const streams = await by('bulk');
   const goals = [governed, constant(effort)];
-  const perSecond = (load: Load) => load.total / load.seconds;
   return [
     { what: 'datagrams of 32 bytes that arrive, one flow', unit: "/s of the sender's CPU", better: 'more', reference, series: datagrams, goals: [...goals, { of: ungoverned(effort), to: reference, atLeast: 0.8 }], note: 'The harshest case: nothing but the way of one small packet, and sender and network on one CPU.' },
     { what: 'datagram and echo, median', unit: 'µs', better: 'less', reference, series: pings(({ median }) => median) },
@@ -70,32 +64,12 @@ const compare = async (hall: Hall, program: string, all: readonly Contestant[], 
   ];
 };
 
-/** A wall that does not hold, or holds everything, would win. */
-const verify = async (program: string, all: readonly Contestant[]): Promise<void> => {
-  for (const contestant of all) {
-    await loadOf(program, contestant, 'connect', 0.01);
-    if ((await isRefused(program, contestant)) !== contestant.walled) throw new Error(`${contestant.name}: ${contestant.walled ? 'the forbidden port answers' : 'a port does not answer'}`);
-  }
-};
-
 export const packet = async (world: World, effort: Effort): Promise<Outcome> => {
   if (!existsSync('/usr/bin/gcc')) return { notes: ['Nothing was measured: the load generators have to be compiled.', ...missing()] };
-  const directory = mkdtempSync(join(tmpdir(), 'netwall-bench-'));
-  const ends: (() => Promise<void>)[] = [];
-  try {
-    execFileSync('/usr/bin/chmod', ['755', directory]);
-    const program = compiled(directory, 'packet-client');
-    const hall = await createHall(compiled(directory, 'packet-server'));
-    ends.push(hall.close);
+  return inHall(async ({ hall, program, ends }) => {
     const all = await contestants(world, hall, effort, ends);
     await verify(program, all);
     const comparisons = await compare(hall, program, all, effort);
     return { figures: await dissect(hall, program, all, effort), comparisons, notes: [...NOTES, ...missing()] };
-  } finally {
-    // the hall last: the others live in it
-    const [closeHall, ...others] = ends;
-    await Promise.all(others.map((end) => end()));
-    await closeHall?.();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 };
