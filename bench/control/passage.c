@@ -45,11 +45,6 @@ int main(int count, char **arguments) {
       line[length] = 0;
       if (strncmp(line, "watch ", 6) == 0) {
         if (inet_pton(AF_INET, line + 6, &to.sin_addr) != 1) return 5;
-        /* A flow of its own: of one that was under way when conntrack began, an answer may have come first. Such a flow counts as inbound
-         * and is refused for as long as it goes on, which is a fault of the wall and nothing to wait for here. */
-        close(sock);
-        sock = socket(AF_INET, SOCK_DGRAM, 0);
-        if (sock < 0) return 4;
         active = 1, before = -1, passed = refused = 0;
       } else {
         active = 0;

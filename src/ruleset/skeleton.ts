@@ -138,18 +138,21 @@ function sideChains(side: Side, mark: number | null): Chain[] {
   const name = (what: string) => `${side.kind}_${what}`;
   // judged here: whoever is governed and passes without it comes past the guard (guard.ts) and no further
   const marked = mark === null ? [] : [`meta mark set meta mark | ${hex(mark)}`];
+  const exact = FAMILIES.map((family) => `${remotePort(side, family)} @${name('egress')}${family.suffix} accept`);
   const byFamily = (what: string) => [`meta nfproto ipv4 goto ${name(what)}4`, `goto ${name(what)}6`];
   return [
     ...FAMILIES.flatMap((family) => familyChains(side, family)),
     // almost all that is allowed is in the exact sets: they are asked before another chain is entered
-    { name: name('egress'), rules: [...FAMILIES.map((family) => `${remotePort(side, family)} @${name('egress')}${family.suffix} accept`), ...byFamily('egress')] },
+    { name: name('egress'), rules: [...exact, ...byFamily('egress')] },
     { name: name('ingress'), rules: byFamily('ingress') },
     { name: name('record'), rules: [`${side.id} @${name('refused')}`, ...byFamily('record')] },
     {
       // An answer to an inbound flow, the SYN-ACK first of all: this decides who may connect in.
       // Past its SYN-ACK a flow may also be one that the service opened before conntrack ran, picked up by the peer's packet.
+      // So may what has no handshake. It may go on to a peer that is listed by itself, from the very port that is listed: of a whole
+      // network everybody could choose that port, and be answered by who never was to be reached.
       name: name('answer'),
-      rules: [`jump ${name('ingress')}`, `tcp flags ! syn jump ${name('egress')}`],
+      rules: [`jump ${name('ingress')}`, `tcp flags ! syn jump ${name('egress')}`, ...exact.map((rule) => `meta l4proto != tcp ${rule}`)],
     },
     {
       // The last rule: an inbound flow that conntrack picked up in the middle by the service's own packet counts as

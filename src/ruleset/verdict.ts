@@ -104,7 +104,10 @@ function governing(confinements: readonly Confinement[], packet: Packet): Confin
   return governs('user', packet.uid) ?? governs('group', packet.gid) ?? null;
 }
 
-/** Judges one packet by the policies in force. Flows that drain after their address left DNS are the kernel's memory, not seen here. */
+/**
+ * Judges one packet by the policies in force. Not seen here is what the kernel lets go on from memory: flows that drain after their address left DNS, and what
+ * goes to a single listed address and port without a handshake in a flow that conntrack met in the middle, and takes for the peer's (`answer` in skeleton.ts).
+ */
 export function verdict(confinements: readonly Confinement[], packet: Packet): Verdict {
   const confinement = governing(confinements, packet);
   const inbound = packet.direction === 'reply';

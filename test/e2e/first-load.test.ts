@@ -12,7 +12,7 @@ dns: none
 egress:
   allow:
     - to: [45.64.0.10, "2a0f:9400::10"]
-      ports: [443, 443/udp]
+      ports: [443, 443/udp, 4443/udp]
 ingress:
   allow:
     - from: [45.64.0.0/16, "2a0f:9400::/32"]
@@ -33,6 +33,9 @@ type Before = {
   readonly calling: Flow;
   readonly exchanging: Flow;
   readonly callingElsewhere: Flow;
+  /** A UDP exchange in which the peer is the one who keeps sending: conntrack meets its datagrams first. */
+  readonly hearing: Flow;
+  readonly speaking: Flow;
 };
 
 const before = new Map<string, Before>();
@@ -49,13 +52,24 @@ const world = worldFor(test, async (world) => {
       calling: await webapp.open('tcp', api, 443),
       exchanging: await webapp.open('udp', api, 443),
       callingElsewhere: await webapp.open('tcp', other, 443),
+      hearing: await webapp.open('udp', api, 4443, { from: host, fromPort: 45_000 }),
+      speaking: await client.open('udp', host, 45_000, { from: api, fromPort: 4443 }),
     });
   }
   const tracked = await world.exec('/usr/sbin/sysctl', ['-n', 'net.netfilter.nf_conntrack_count']);
   if (tracked.stdout !== '0') throw new Error('conntrack runs already; the flows would not be new to it');
   await world.policy('webapp.yaml', policies);
+  const begun = new AbortController();
+  const speaking = [...before.values()].map((flows) => speak(flows.speaking, begun.signal));
   await world.daemon.start();
+  begun.abort();
+  await Promise.all(speaking);
 });
+
+/** Sends and sends; whether anything answers does not matter. */
+async function speak(flow: Flow, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await flow.exchange(2);
+}
 
 const flowsOf = (family: string): Before => {
   const flows = before.get(family);
@@ -81,6 +95,12 @@ for (const { name } of families) {
 
   test.serial(`${name}: an allowed UDP exchange goes on`, async (t) => {
     t.is((await flowsOf(name).exchanging.exchange()).result, 'echoed');
+  });
+
+  test.serial(`${name}: so does one in which the peer speaks first`, async (t) => {
+    const { hearing, speaking } = flowsOf(name);
+    t.is((await hearing.exchange(200)).result, 'timeout', 'sent, and nobody echoes it');
+    t.true(await speaking.receives('\n'));
   });
 
   test.serial(`${name}: an outbound connection that is not allowed stops at the next packet`, async (t) => {

@@ -34,9 +34,27 @@ type Case = {
   readonly tracked: 'original' | 'reply' | 'none';
   readonly packet: Packet;
   readonly said: Verdict;
+  /** Outbound by its policy, inbound to conntrack, which cannot know who began: to a single listed address and port it passes. */
+  readonly underWay: boolean;
 };
 
 const principal = ({ kind }: Confinement, { uid, gid }: Packet) => `${kind === 'user' ? uid : gid}`;
+
+const elementsFor = (rulesets: readonly PrincipalRuleset[], confinement: Confinement, packet: Packet): readonly Element[] =>
+  rulesets.find((ruleset) => ruleset.principal === `${confinement.kind} ${principal(confinement, packet)}`)?.elements ?? [];
+
+const isListed = ({ action, audited, confinement }: Verdict) => confinement !== null && action === 'accept' && !audited;
+
+/** What has no handshake may be a flow of the service's own that conntrack met in the middle; null: this one is none. */
+function saidUnderWay(policies: readonly Confinement[], packet: Packet, rulesets: readonly PrincipalRuleset[]): Verdict | null {
+  if (packet.direction !== 'reply' || packet.protocol === 6 || isListed(verdict(policies, packet))) return null;
+  const outbound = verdict(policies, { ...packet, direction: 'original' });
+  const { confinement } = outbound;
+  if (confinement === null || !isListed(outbound)) return null;
+  const { remote, protocol, remotePort } = packet;
+  const met = elementMet(elementsFor(rulesets, confinement, packet), { remote, protocol, port: remotePort, inbound: false });
+  return met?.set === `${confinement.kind}_egress${remote.family}` ? { ...outbound, inbound: true } : null;
+}
 
 function describeCase({ drawn, tracked, packet, said }: Case): string {
   const { begun, flags, firstFlags, icmpType } = drawn;
@@ -120,10 +138,10 @@ function miscounts(cases: readonly Case[], observed: readonly ObservedElement[])
 const NAMED: Readonly<Record<string, string>> = { '4 6': 'tcp', '6 6': 'tcp', '4 17': 'udp', '6 17': 'udp', '4 1': 'icmp', '6 58': 'icmp' };
 
 /** A packet as a question to `explain`, which asks about the first one of a flow; null: it is none. */
-function questionOf({ tracked, packet, said }: Case): Question | null {
+function questionOf({ tracked, packet, said, underWay }: Case): Question | null {
   const { uid, remote, protocol, syn, remotePort, localPort } = packet;
   const name = NAMED[`${remote.family} ${protocol}`];
-  if (uid === null || name === undefined || (protocol === 6 && !syn)) return null;
+  if (uid === null || name === undefined || (protocol === 6 && !syn) || underWay) return null;
   const who = said.confinement?.kind === 'group' ? said.confinement.service : `${uid}`;
   const host = remote.family === 4 ? formatAddress(remote) : `[${formatAddress(remote)}]`;
   const inbound = tracked === 'reply';
@@ -144,8 +162,7 @@ function misexplained(cases: readonly Case[], fate: Fate, policies: readonly Con
     const { confinement } = one.said;
     if (confinement === null || confinement.mode === 'block') return [];
     const { remote, protocol, remotePort, localPort } = one.packet;
-    const elements = rulesets.find((ruleset) => ruleset.principal === `${confinement.kind} ${principal(confinement, one.packet)}`)?.elements ?? [];
-    const met = elementMet(elements, { remote, protocol, port: question.inbound ? localPort : remotePort, inbound: question.inbound });
+    const met = elementMet(elementsFor(rulesets, confinement, one.packet), { remote, protocol, port: question.inbound ? localPort : remotePort, inbound: question.inbound });
     return (met !== null) === (said === 'allow') ? [] : [`explain says "${said}", and the element is ${met?.key ?? 'none'}: ${describeCase(one)}`];
   });
   return { asked, faults };
@@ -165,7 +182,7 @@ function examplesOf(one: Case, policies: readonly Confinement[]): string[] {
   const allowed = action === 'accept' && !audited;
   if (allowed && rule !== null) {
     if (tracked !== 'reply' && confinement.inbound.includes(rule)) found.push('under way outbound by what may come in');
-    if (tracked === 'reply' && !confinement.inbound.includes(rule)) found.push('under way inbound by what may go out');
+    if (tracked === 'reply' && !confinement.inbound.includes(rule)) found.push(`under way inbound by what may go out, ${packet.protocol === 6 ? 'with' : 'without'} a handshake`);
     if (rule.target.kind === 'domain') found.push(`by a name, ${family}`);
     if (rule.private && rule.target.kind === 'domain') found.push('by a name that may be private');
     if (confinement.implicit.includes(rule)) found.push('to a nameserver');
@@ -194,7 +211,8 @@ async function runRound(rig: Rig, seed: number): Promise<{ faults: string[]; ask
   const cases = drawn.map((one): Case => {
     const tracked = fate.reply.has(one.index) ? 'reply' : fate.original.has(one.index) ? 'original' : 'none';
     const packet: Packet = { ...one.packet, direction: tracked === 'reply' ? 'reply' : 'original' };
-    return { drawn: one, tracked, packet, said: verdict(policies, packet) };
+    const underWay = saidUnderWay(policies, packet, rulesets);
+    return { drawn: one, tracked, packet, said: underWay ?? verdict(policies, packet), underWay: underWay !== null };
   });
   const explained = misexplained(cases, fate, policies, rulesets);
   const faults = [...disagreements(cases, fate), ...explained.faults, ...readBack(elements, observed), ...miscounts(cases, observed)];
@@ -209,7 +227,8 @@ const LEAST: Readonly<Record<string, number>> = {
   'by a name, IPv6': 0.5,
   'refused at an address of a name': 1,
   'to a nameserver': 0.5,
-  'under way inbound by what may go out': 0.2,
+  'under way inbound by what may go out, with a handshake': 0.2,
+  'under way inbound by what may go out, without a handshake': 0.1,
   'under way outbound by what may come in': 0.2,
   'user before group, which would have said otherwise': 1,
   'user, enforce: refused': 5,
