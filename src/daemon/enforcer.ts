@@ -15,9 +15,10 @@ import type { Governed } from '../ruleset/guard.ts';
 import { Grants } from './grants.ts';
 import type { Guard } from './guard.ts';
 import { Lane } from './lane.ts';
-import { bothParts, inOrder, partsFor, partsIn, sameParts, sameSkeleton } from '../ruleset/parts.ts';
-import { ALL_PARTS, INTERVAL_SETS, type Parts, POLICY_SETS, skeletonText, type Table } from '../ruleset/skeleton.ts';
+import { bothParts, partsFor, sameParts } from '../ruleset/parts.ts';
+import { ALL_PARTS, INTERVAL_SETS, type Parts, POLICY_SETS, type Table } from '../ruleset/skeleton.ts';
 import { type Transaction, transactionText } from '../ruleset/transaction.ts';
+import { WrittenSkeleton } from '../ruleset/written-skeleton.ts';
 
 export type Applied = {
   /** Set elements added and removed. */
@@ -90,12 +91,7 @@ export class Enforcer {
   readonly #options: EnforcerOptions;
   #held = new Map<string, Held>();
   #rebuild = false;
-  /** Of the skeleton, what is written. */
-  #parts: Parts = ALL_PARTS;
-  /** The table as this nft prints it when it is as we wrote it. */
-  #skeleton: string;
-  /** Before that, an earlier run may have left others. */
-  #looked = false;
+  readonly #skeleton: WrittenSkeleton;
   #generation: number;
   /** One transaction at a time. */
   readonly #lane = new Lane();
@@ -108,7 +104,7 @@ export class Enforcer {
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
-    this.#skeleton = skeletonText(options.table);
+    this.#skeleton = new WrittenSkeleton(options.table);
     this.#generation = options.generation;
   }
 
@@ -147,30 +143,25 @@ export class Enforcer {
       await this.#options.nft.apply(text);
       this.#generation += 1;
       const rules = transaction.find((operation) => operation.do === 'rebuild' || operation.do === 'rewrite-rules');
-      if (rules !== undefined) this.#wrote(rules.parts ?? ALL_PARTS);
+      if (rules !== undefined) this.#skeleton.wrote(rules.parts ?? ALL_PARTS, rules.do === 'rebuild');
     });
   }
 
   /** Brings the rules back without touching elements or their counters; where that cannot be done the table is built anew. */
   async #repairSkeleton(): Promise<void> {
     try {
-      await this.#commit([{ do: 'rewrite-rules', parts: this.#parts }]);
+      await this.#commit([{ do: 'rewrite-rules', parts: this.#skeleton.parts }]);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#rebuild = true;
       return;
     }
-    if (!this.#isAsWritten(await this.#options.nft.listSkeleton())) this.#rebuild = true;
-  }
-
-  #isAsWritten(skeleton: string | null): boolean {
-    return skeleton !== null && sameSkeleton(skeleton, this.#skeleton);
+    if (!this.#skeleton.matches(await this.#options.nft.listSkeleton())) this.#rebuild = true;
   }
 
   /** The skeleton with other parts. */
   async #rewrite(parts: Parts): Promise<void> {
-    if (this.#rebuild || sameParts(parts, this.#parts)) return;
-    const plain = this.#isAsWritten(skeletonText(this.#options.table, this.#parts));
+    if (this.#rebuild || sameParts(parts, this.#skeleton.parts)) return;
     try {
       await this.#commit([{ do: 'rewrite-rules', parts }]);
     } catch (error) {
@@ -179,15 +170,7 @@ export class Enforcer {
       this.lose();
       return;
     }
-    if (!plain) await this.#learnSkeleton();
-  }
-
-  /** With the same parts as before, the words stay that this nft was seen to use. */
-  #wrote(parts: Parts): void {
-    this.#looked = true;
-    if (sameParts(parts, this.#parts)) return;
-    this.#parts = parts;
-    this.#skeleton = skeletonText(this.#options.table, parts);
+    if (!this.#skeleton.plain && !(await this.#learnSkeleton())) this.lose();
   }
 
   /**
@@ -206,11 +189,9 @@ export class Enforcer {
       this.#held = new Map();
       return { deviations: ['the table is gone'], drains: [], gone: true };
     }
-    const found = this.#looked ? null : partsIn(this.#options.table, skeleton);
-    if (found !== null) this.#wrote(found);
-    this.#looked = true;
-    if (!this.#isAsWritten(skeleton)) {
-      deviations.push(`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`);
+    this.#skeleton.adopt(skeleton);
+    if (!this.#skeleton.matches(skeleton)) {
+      deviations.push(`the rules were changed: ${this.#skeleton.difference(skeleton)}`);
       await this.#repairSkeleton();
     }
     const elements = this.#rebuild || listed === null ? null : readable(listed);
@@ -274,7 +255,7 @@ export class Enforcer {
     if (skeleton === null || listing === null) return ['the table is gone'];
     const elements = readable(listing);
     if (elements === null) return ['the table holds what no netwalld has written'];
-    const rules = this.#isAsWritten(skeleton) ? [] : [`the rules were changed: ${firstDifference(this.#skeleton, skeleton)}`];
+    const rules = this.#skeleton.matches(skeleton) ? [] : [`the rules were changed: ${this.#skeleton.difference(skeleton)}`];
     return [...rules, ...elementDeviations(groupByPrincipal(policyElements(elements, desired, performance.now())), this.#grants.extend(desired))];
   }
 
@@ -412,7 +393,7 @@ export class Enforcer {
   async #apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
     const parts = partsFor(desired);
     // what is needed comes before the elements it is for, and what is not goes after them
-    await this.#rewrite(bothParts(this.#parts, parts));
+    await this.#rewrite(bothParts(this.#skeleton.parts, parts));
     const applied = await this.#applyElements(desired, options);
     await this.#rewrite(parts);
     return applied;
@@ -571,13 +552,15 @@ export class Enforcer {
     for (const [principal, element] of this.#grants.orphans(this.#held)) this.#grants.drop(principal, element);
   }
 
-  /** Another nft may print the same table in other words (protocol names without /etc/protocols, a later version): its words count. */
-  async #learnSkeleton(): Promise<void> {
+  /** Just after the rules were written. False: somebody has changed them since. */
+  async #learnSkeleton(): Promise<boolean> {
     const printed = await this.#options.nft.listSkeleton();
-    if (printed !== null && !this.#isAsWritten(printed)) {
-      this.#options.log.debug({ difference: firstDifference(this.#skeleton, printed) }, 'this nft prints the table in other words');
-      this.#skeleton = printed;
-    }
+    if (this.#skeleton.matches(printed)) return true;
+    if (printed === null) return false;
+    const difference = this.#skeleton.difference(printed);
+    const isOurs = this.#skeleton.learn(printed);
+    if (isOurs) this.#options.log.debug({ difference }, 'this nft prints the table in other words');
+    return isOurs;
   }
 
   /** Removes the table: the only thing that opens the wall. */
@@ -610,14 +593,6 @@ function readable(listing: unknown): readonly ObservedElement[] | null {
 function policyElements(elements: readonly ObservedElement[], desired: readonly PrincipalRuleset[], now: number): readonly ObservedElement[] {
   const ending = new Map(desired.flatMap((ruleset) => ruleset.elements).flatMap((element) => (element.until === undefined ? [] : [[elementId(element), element] as const])));
   return elements.filter(({ set }) => POLICY.has(set)).map((element) => withEnd(element, ending.get(elementId(element)), now));
-}
-
-function firstDifference(expected: string, found: string): string {
-  const wanted = inOrder(expected).split('\n');
-  const lines = inOrder(found).split('\n');
-  const index = lines.findIndex((line, at) => line !== wanted[at]);
-  if (index < 0) return `"${(wanted[lines.length] ?? '').trim()}" is missing`;
-  return `"${(lines[index] ?? '').trim()}" where "${(wanted[index] ?? '').trim()}" belongs`.slice(0, 300);
 }
 
 /** A few words on how elements differ from desired. */

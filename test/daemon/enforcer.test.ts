@@ -24,6 +24,7 @@ function fakeNft() {
   let pace: (() => Promise<void>) | null = null;
   let refusing = false;
   let plainOnly = false;
+  let words = (text: string): string => text;
   const nft: Nft = {
     pid: 1,
     async apply(script) {
@@ -40,7 +41,7 @@ function fakeNft() {
         }
       }
     },
-    listSkeleton: async () => skeletonText(TABLE, parts),
+    listSkeleton: async () => words(skeletonText(TABLE, parts)),
     async listTable() {
       const sets = Map.groupBy(held.values(), ({ set }) => set);
       const value = (key: string) => (key.includes(' . ') ? { concat: key.split(' . ').map((part) => (part === 'tcp' ? 6 : /^\d+$/.test(part) ? Number(part) : part)) } : Number(key));
@@ -66,6 +67,7 @@ function fakeNft() {
     lose: (last: number) => held.delete(`user_egress4 ${element(last).key}`),
     slow: (milliseconds: number) => (pace = () => new Promise((resolve) => setTimeout(resolve, milliseconds))),
     parts: () => parts,
+    print: (how: (text: string) => string) => (words = how),
     refuse: (value: boolean) => (refusing = value),
     /** Elements are only taken by themselves. */
     takePlainOnly: () => (plainOnly = true),
@@ -139,6 +141,23 @@ test('where somebody has changed what the rules rest on, the table is built anew
   t.deepEqual(parts(), { groups: true, dns: true });
   t.is(scripts.length, 1);
   t.deepEqual(keys(), [1]);
+});
+
+test('an nft with words of its own: who changes the rules while a part of them comes is found out', async (t) => {
+  const kernel = fakeNft();
+  const enforcer = new Enforcer({ nft: kernel.nft, guard: { release: async () => {}, hold: () => {}, drop: async () => {} }, table: TABLE, log: pino({ level: 'silent' }), generation: 0 });
+  const apply = (...rulesets: PrincipalRuleset[]) => enforcer.apply(rulesets, { drains: new Map(), oneByOne: false, since: 0 });
+  const own = (text: string) => text.replaceAll('ct direction reply', 'ct direction 1');
+  kernel.print(own);
+  await kernel.nft.apply(skeletonText(TABLE));
+  t.regex((await enforcer.observe([])).deviations[0] ?? '', /^the rules were changed: /);
+  t.true((await apply(ruleset(1))).rebuilt);
+  t.deepEqual((await enforcer.observe([ruleset(1)])).deviations, []);
+  t.false((await apply(ruleset(1), OF_A_GROUP)).rebuilt);
+  t.false((await enforcer.observe([ruleset(1), OF_A_GROUP])).deviations.some((words) => words.startsWith('the rules')));
+  await apply(ruleset(1));
+  kernel.print((text) => (kernel.print(own), own(text).replace('goto refuse', 'accept')));
+  t.true((await apply(ruleset(1), OF_A_GROUP)).rebuilt);
 });
 
 test('what an earlier run left is taken as it is, and what nobody needs of it goes', async (t) => {
