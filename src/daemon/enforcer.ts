@@ -7,18 +7,20 @@ import { HostError } from '../host/host-error.ts';
 import type { ElementChange } from '../host/nft-monitor.ts';
 import type { Nft } from '../host/nft.ts';
 import { gateElements, type PrincipalRuleset, principalOf } from '../ruleset/compile.ts';
-import { diffElements, type ElementChanges, expiringElements } from '../ruleset/diff.ts';
-import { type Counter, type Element, elementId, type ObservedElement, withEnd } from '../ruleset/element.ts';
-import { ListingError, readElements, readElementsOf } from '../ruleset/listing.ts';
-import { type Holding, planSteps, type Step } from '../ruleset/plan.ts';
+import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
+import { type Counter, type Element, elementId, type ObservedElement } from '../ruleset/element.ts';
 import type { Governed } from '../ruleset/guard.ts';
+import { bothParts, partsFor, sameParts } from '../ruleset/parts.ts';
+import { planSteps, type Step } from '../ruleset/plan.ts';
+import { ALL_PARTS, type Parts, type Table } from '../ruleset/skeleton.ts';
+import { type Transaction, transactionText } from '../ruleset/transaction.ts';
+import { WrittenSkeleton } from '../ruleset/written-skeleton.ts';
+import { countedPermissions, gateCounters } from './counted.ts';
 import { Grants } from './grants.ts';
 import type { Guard } from './guard.ts';
 import { Lane } from './lane.ts';
-import { bothParts, partsFor, sameParts } from '../ruleset/parts.ts';
-import { ALL_PARTS, INTERVAL_SETS, type Parts, POLICY_SETS, type Table } from '../ruleset/skeleton.ts';
-import { type Transaction, transactionText } from '../ruleset/transaction.ts';
-import { WrittenSkeleton } from '../ruleset/written-skeleton.ts';
+import { elementDeviations, groupByPrincipal, type Held, holds, isPolicy, policyElements, readable } from './observed.ts';
+import { Openings } from './openings.ts';
 
 export type Applied = {
   /** Set elements added and removed. */
@@ -34,24 +36,7 @@ export type Observation = { readonly deviations: readonly string[]; readonly dra
 /** The table without elements, in words, and with them; null: there is none. */
 type Listing = readonly [skeleton: string | null, table: unknown];
 
-type Held = Holding & { readonly ruleset: PrincipalRuleset | null };
-
-const POLICY = new Set(POLICY_SETS);
 const isDrain = ({ set }: Element) => set.includes('_drain');
-
-const isPermission = (set: string) => /_(egress|ingress)/.test(set);
-const isGate = ({ set }: Element) => set.endsWith('_mode') || set.endsWith('_refused');
-
-function groupByPrincipal(elements: readonly Element[]): Map<string, Held> {
-  const held = new Map<string, { gate: Element[]; elements: Element[]; ruleset: null }>();
-  for (const element of elements) {
-    const principal = principalOf(element);
-    let holding = held.get(principal);
-    if (holding === undefined) held.set(principal, (holding = { gate: [], elements: [], ruleset: null }));
-    (isGate(element) ? holding.gate : holding.elements).push(element);
-  }
-  return held;
-}
 
 function governedBy(principals: Iterable<string>): Governed {
   const governed = { users: new Set<string>(), groups: new Set<string>() };
@@ -70,13 +55,6 @@ export type ApplyOptions = {
   /** `grantSequence` when the rulesets were compiled: what was granted later is not in them, and stays. */
   readonly since: number;
 };
-
-const ids = new WeakMap<readonly Element[], ReadonlySet<string>>();
-function idsOf(elements: readonly Element[]): ReadonlySet<string> {
-  let known = ids.get(elements);
-  if (known === undefined) ids.set(elements, (known = new Set(elements.map(elementId))));
-  return known;
-}
 
 export type EnforcerOptions = {
   readonly nft: Nft;
@@ -97,8 +75,7 @@ export class Enforcer {
   readonly #lane = new Lane();
   /** What answers of DNS opened since the rulesets were compiled. */
   readonly #grants = new Grants();
-  /** While `apply` is under way: what its principals are about to have. */
-  #coming: { readonly rulesets: ReadonlyMap<string, PrincipalRuleset>; readonly since: number; readonly done: Promise<unknown> } | null = null;
+  readonly #openings: Openings;
   /** By principal: nft's words on rulesets it did not take. */
   readonly #failed = new Map<string, { readonly service: string; readonly reason: string }>();
 
@@ -106,6 +83,13 @@ export class Enforcer {
     this.#options = options;
     this.#skeleton = new WrittenSkeleton(options.table);
     this.#generation = options.generation;
+    this.#openings = new Openings({
+      grants: this.#grants,
+      lane: this.#lane,
+      held: () => (this.#rebuild ? null : this.#held),
+      send: (transaction) => options.nft.apply(this.#text(transaction)),
+      onOpened: () => (this.#generation += 1),
+    });
   }
 
   /** Goes up with every transaction that changed enforcement. */
@@ -230,7 +214,7 @@ export class Enforcer {
   async mend(changes: readonly ElementChange[]): Promise<readonly string[]> {
     const { added, removed, words } = { added: [] as Element[], removed: [] as Element[], words: [] as string[] };
     // what was done last to a key is what counts
-    const last = new Map(changes.filter(({ set }) => POLICY.has(set)).map((change) => [`${change.set} ${change.key}`, change]));
+    const last = new Map(changes.filter(({ set }) => isPolicy(set)).map((change) => [`${change.set} ${change.key}`, change]));
     for (const [id, { what, set, key }] of last) {
       const element: Element = { set, key, mode: null, timeout: null, comment: null };
       const principal = principalOf(element);
@@ -286,40 +270,17 @@ export class Enforcer {
   }
 
   /** Packets and bytes of every principal's gate and refusals, by element id. Throws HostError. */
-  async counters(): Promise<ReadonlyMap<string, Counter>> {
-    const { nft } = this.#options;
-    const kinds = (['user', 'group'] as const).filter((kind) => [...this.#held.keys()].some((principal) => principal.startsWith(kind)));
-    const listings = await Promise.all(kinds.flatMap((kind) => [nft.listSet('map', `${kind}_mode`), nft.listSet('set', `${kind}_refused`)]));
-    const elements = listings.flatMap((listing) => (listing === null ? [] : readElements(listing)));
-    return new Map(elements.flatMap((element) => (element.counter === null ? [] : [[elementId(element), element.counter] as const])));
+  counters(): Promise<ReadonlyMap<string, Counter>> {
+    return gateCounters(this.#options.nft, [...this.#held.keys()]);
   }
 
-  /**
-   * What principals may reach and who may reach them, with what each element has counted. Lists one after the other the sets they have
-   * elements in. Throws HostError.
-   */
-  async permissionsOf(principals: readonly string[]): Promise<readonly ObservedElement[]> {
-    const sets = new Map<string, Set<number>>();
-    for (const principal of principals) {
+  /** What principals may reach and who may reach them, with what each element has counted. Throws HostError. */
+  permissionsOf(principals: readonly string[]): Promise<readonly ObservedElement[]> {
+    const held = principals.flatMap((principal) => {
       const holding = this.#held.get(principal);
-      if (holding === undefined) continue;
-      for (const { set } of this.#grants.withHeld(principal, holding).elements) {
-        if (!isPermission(set)) continue;
-        const ids = sets.get(set) ?? new Set();
-        sets.set(set, ids.add(Number(principal.split(' ')[1])));
-      }
-    }
-    const found: ObservedElement[] = [];
-    for (const [set, ids] of sets) {
-      const listing = (await this.#options.nft.listSetText(set)) ?? '';
-      try {
-        found.push(...readElementsOf(listing, ids));
-      } catch (error) {
-        if (!(error instanceof ListingError)) throw error;
-        throw new HostError('nft list', error.message, { cause: error });
-      }
-    }
-    return found;
+      return holding === undefined ? [] : [{ principal, elements: this.#grants.withHeld(principal, holding).elements }];
+    });
+    return countedPermissions(this.#options.nft, held);
   }
 
   /** What differs from desired by what is known; empty when all is as it should be. */
@@ -376,18 +337,10 @@ export class Enforcer {
    * Makes the kernel hold what is desired. Principals that are not desired lose what they have. Throws HostError when the kernel
    * cannot be written; what was applied until then stands, and the next call goes on from there.
    */
-  apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
-    const applied = this.#apply(desired, options);
-    const coming = { since: options.since, rulesets: new Map(desired.map((ruleset) => [ruleset.principal, ruleset])), done: applied.then(() => {}, () => {}) };
-    this.#coming = coming;
-    return applied
-      .then((result) => {
-        this.#options.guard.hold(governedBy(this.#held.keys()));
-        return result;
-      })
-      .finally(() => {
-        if (this.#coming === coming) this.#coming = null;
-      });
+  async apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
+    const applied = await this.#openings.during(desired, options.since, this.#apply(desired, options));
+    this.#options.guard.hold(governedBy(this.#held.keys()));
+    return applied;
   }
 
   async #apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
@@ -445,8 +398,7 @@ export class Enforcer {
       if (known !== undefined) this.#held.set(ruleset.principal, this.#failed.has(ruleset.principal) ? { ...known, ruleset } : { gate: ruleset.gate, elements: ruleset.elements, ruleset });
       this.#grants.cover(ruleset.principal, since);
     }
-    await this.#commit(this.#withdrawal());
-    this.#dropOrphans();
+    await this.#openings.withdraw((transaction) => this.#commit(transaction));
     const operations = steps.flatMap(({ transaction }) => transaction);
     const count = (what: 'add' | 'remove') => operations.reduce((sum, operation) => sum + (operation.do === what ? operation.elements.length : 0), 0);
     return { added: count('add'), removed: count('remove'), transactions: steps.filter(({ transaction }) => transaction.length > 0).length, rebuilt };
@@ -463,93 +415,9 @@ export class Enforcer {
     return this.#grants.sequence;
   }
 
-  #has(principal: string, element: Element): boolean {
-    const held = this.#held.get(principal);
-    return held !== undefined && (this.#grants.has(principal, element) || idsOf(held.elements).has(elementId(element)));
-  }
-
-  /** Which of the elements are not in the kernel, or not for much longer; null: that cannot be told, or not be added like that. */
-  #missing(wanted: ReadonlyMap<string, readonly Element[]>): readonly (readonly [principal: string, element: Element])[] | null {
-    const missing: [string, Element][] = [];
-    for (const [principal, elements] of wanted) {
-      if (this.#rebuild || !this.#held.has(principal)) return null;
-      const coming = this.#coming?.rulesets.get(principal);
-      for (const element of elements) {
-        if (!this.#has(principal, element)) missing.push([principal, element]);
-        else if (coming !== undefined && !this.#grants.hasSince(principal, element, this.#coming?.since ?? 0) && !idsOf(coming.elements).has(elementId(element))) return null;
-      }
-    }
-    // ranges must not overlap others: that takes the whole of a ruleset to see
-    return missing.some(([, { set }]) => INTERVAL_SETS.has(set)) ? null : missing;
-  }
-
-  /**
-   * Opens addresses that DNS just gave. Resolves to true once they are in the kernel; many such are one transaction. False: it takes
-   * a run of the reconciler. Throws HostError when nft refuses.
-   */
-  async grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
-    const missing = this.#missing(wanted);
-    if (missing === null && this.#coming !== null) {
-      await this.#coming.done;
-      return this.grant(wanted);
-    }
-    if (missing === null) return false;
-    if (missing.length === 0) return true;
-    this.#joining.push(...missing);
-    this.#joined ??= this.#lane.run(() => this.#join());
-    await this.#joined;
-    return true;
-  }
-
-  #joining: (readonly [principal: string, element: Element])[] = [];
-  #joined: Promise<void> | null = null;
-
-  #opensFast = true;
-
-  async #open(elements: readonly Element[]): Promise<void> {
-    try {
-      await this.#options.nft.apply(this.#text([{ do: this.#opensFast ? 'open' : 'add', elements }]));
-    } catch (error) {
-      if (!this.#opensFast || !(error instanceof HostError) || !error.refused) throw error;
-      await this.#options.nft.apply(this.#text([{ do: 'add', elements }]));
-      // the table is as it should be, and yet this kernel or nft does not take the other form
-      this.#opensFast = false;
-    }
-  }
-
-  /** All that was asked for while the transaction before was under way. */
-  async #join(): Promise<void> {
-    const joining = this.#joining;
-    this.#joining = [];
-    this.#joined = null;
-    const missing = joining.filter(([principal, element]) => !this.#has(principal, element));
-    if (missing.length === 0) return;
-    const elements = new Map(missing.map(([, element]) => [elementId(element), element]));
-    // a run that plans meanwhile must neither take it for absent nor remove it afterwards
-    for (const [principal, element] of missing) this.#grants.begin(principal, element);
-    try {
-      await this.#open([...elements.values()]);
-    } catch (error) {
-      for (const [principal, element] of missing) this.#grants.drop(principal, element);
-      throw error;
-    }
-    this.#generation += 1;
-    for (const [principal, element] of missing) this.#grants.add(principal, element);
-    const withdrawal = this.#withdrawal();
-    if (withdrawal.length === 0) return;
-    await this.#options.nft.apply(this.#text(withdrawal));
-    this.#dropOrphans();
-  }
-
-  /** Takes back what was granted to principals that left meanwhile: it must not be there when they come back. */
-  #withdrawal(): Transaction {
-    const elements = this.#grants.orphans(this.#held).map(([, element]) => element);
-    // whether they are still there or not
-    return elements.length === 0 ? [] : [{ do: 'add', elements }, { do: 'remove', elements }];
-  }
-
-  #dropOrphans(): void {
-    for (const [principal, element] of this.#grants.orphans(this.#held)) this.#grants.drop(principal, element);
+  /** `Openings.grant`. */
+  grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
+    return this.#openings.grant(wanted);
   }
 
   /** Just after the rules were written. False: somebody has changed them since. */
@@ -572,39 +440,3 @@ export class Enforcer {
   }
 }
 
-/** Whether a principal has in the kernel what it should have, no more and no less. */
-function holds(held: Held | undefined, { gate, elements }: PrincipalRuleset): boolean {
-  if (held === undefined) return false;
-  const none = ({ added, removed }: ElementChanges) => added.length === 0 && removed.length === 0;
-  return none(diffElements(held.gate, gate)) && none(diffElements(held.elements, elements));
-}
-
-/** Null: the table holds something of a form that is never ours. */
-function readable(listing: unknown): readonly ObservedElement[] | null {
-  try {
-    return readElements(listing);
-  } catch (error) {
-    if (error instanceof ListingError) return null;
-    throw error;
-  }
-}
-
-/** What comes from policies, with the end of what is only for a while. */
-function policyElements(elements: readonly ObservedElement[], desired: readonly PrincipalRuleset[], now: number): readonly ObservedElement[] {
-  const ending = new Map(desired.flatMap((ruleset) => ruleset.elements).flatMap((element) => (element.until === undefined ? [] : [[elementId(element), element] as const])));
-  return elements.filter(({ set }) => POLICY.has(set)).map((element) => withEnd(element, ending.get(elementId(element)), now));
-}
-
-/** A few words on how elements differ from desired. */
-function elementDeviations(held: ReadonlyMap<string, Held>, desired: readonly PrincipalRuleset[]): string[] {
-  const steps = planSteps({ held, desired, rebuild: false });
-  const words: string[] = [];
-  for (const operation of steps.flatMap(({ transaction }) => transaction)) {
-    if (operation.do !== 'add' && operation.do !== 'remove') continue;
-    const [first] = operation.elements;
-    if (first === undefined) continue;
-    const more = operation.elements.length > 1 ? ` and ${operation.elements.length - 1} more` : '';
-    words.push(`${operation.do === 'add' ? 'missing' : 'foreign'} element ${first.set} { ${first.key} }${more}`);
-  }
-  return words;
-}

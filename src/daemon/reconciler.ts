@@ -6,11 +6,11 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { type Accounts } from '../host/accounts.ts';
 import { HostError } from '../host/host-error.ts';
-import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy-files.ts';
+import type { PolicyFiles, Scan } from '../host/policy-files.ts';
 import { destroySockets, liveSockets, peerSockets } from '../host/sockets.ts';
 import { type Address, formatAddress } from '../net/address.ts';
-import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet, type ServiceEntry } from '../policy/policy-set.ts';
-import { accountNames, resolvePrincipals } from '../resolve/principals.ts';
+import type { GoodVersion, PolicyFile, PolicySet, ServiceEntry } from '../policy/policy-set.ts';
+import { resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
@@ -19,10 +19,9 @@ import type { ForeignChange } from '../host/nft-monitor.ts';
 import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
 import { Identities } from './identities.ts';
+import { PoliciesInForce } from './policies-in-force.ts';
 import { policyChanges, revokedFlows } from './revoked.ts';
-
-/** Why a run happens; several may be served by one. */
-export type Cause = 'start' | 'kernel' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
+import { type Cause, Runs } from './runs.ts';
 
 /** How a run went. */
 export type Run = { readonly causes: ReadonlySet<Cause>; readonly milliseconds: number; readonly failed: boolean };
@@ -73,30 +72,10 @@ export type ReconcilerOptions = {
 
 export type ReconcilerState = 'starting' | 'enforcing' | 'degraded';
 
-/** Editors write in several steps: wait until a directory has been quiet that long. */
-const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
-  start: 0,
-  kernel: 0,
-  reload: 0,
-  files: 8,
-  accounts: 20,
-  names: 5,
-  nameservers: 20,
-  interval: 0,
-  retry: 0,
-};
-/** Longer than the longest nft may take. */
-const STUCK_MILLISECONDS = 60_000;
 /** Somebody who undoes every repair is not followed faster than this: so many repairs within so many milliseconds, then a pause before each. */
 const FIGHT = { repairs: 20, within: 5000, pause: 100 };
 /** Longer than an answer waits for the kernel. */
 const SWEEP_MILLISECONDS = 500;
-/** After files that were told of, all are looked at: the kernel may have had more to tell than there was room for. */
-const ALL_FILES_MILLISECONDS = 300;
-/** More files than this are not looked at one by one. */
-const MOST_TOUCHED = 200;
-/** A policy file that could not be read for a reason that passes. */
-const UNREAD_MILLISECONDS = 1000;
 /** Within one run: somebody may remove the table between two transactions. */
 const ATTEMPTS = 3;
 /** What may have been a change of ours, or of another table, is looked into at once, and then no more than a part of the time. */
@@ -105,27 +84,17 @@ const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #clock: () => number;
   readonly #identities = new Identities();
   readonly #desired = new DesiredState();
   readonly #drains = new Drains();
-  #good: ReadonlyMap<string, GoodVersion>;
-  #unsaved = false;
-  /** Policy files that may have changed since the last run; null: any. */
-  #touched: Set<string> | null = null;
-  #lookAtAll: NodeJS.Timeout | null = null;
-  #scan: Scan = { files: [], unsettled: false, masked: [], failures: [], unread: false };
-  /** What `#set` was made of. */
-  #read: { readonly files: readonly PolicyFile[]; readonly good: ReadonlyMap<string, GoodVersion> } | null = null;
-  #set: PolicySet = { services: [], badFiles: [], good: new Map() };
+  readonly #policies: PoliciesInForce;
+  readonly #runs: Runs;
   #services: readonly ServiceState[] = [];
   #state: ReconcilerState = 'starting';
   #fault: string | null = null;
   #doubt = true;
-  #unloaded = false;
   /** What somebody else did to the table since the last run. */
   #foreign: { readonly process: Culprit | null; readonly gone: boolean; readonly since: number } | null = null;
-  #masked: ReadonlySet<string> = new Set();
   #repairs: number[] = [];
   /** How long it took to read the table the last time. */
   #lookMilliseconds = 0;
@@ -133,17 +102,10 @@ export class Reconciler {
   #suspicion: NodeJS.Timeout | null = null;
   #failures = 0;
 
-  #causes = new Set<Cause>();
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
-  #runningSince: number | null = null;
-  #waiters: (() => void)[] = [];
-  #closed = false;
-
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? (() => performance.now());
-    this.#good = options.good;
+    this.#policies = new PoliciesInForce({ ...options, onDue: () => this.touch(null) });
+    this.#runs = new Runs({ run: (causes) => this.#turn(causes), clock: options.clock ?? (() => performance.now()) });
   }
 
   get state(): ReconcilerState {
@@ -160,11 +122,11 @@ export class Reconciler {
   }
 
   get policySet(): PolicySet {
-    return this.#set;
+    return this.#policies.set;
   }
 
   get scan(): Scan {
-    return this.#scan;
+    return this.#policies.scan;
   }
 
   get rulesets(): readonly PrincipalRuleset[] {
@@ -173,48 +135,32 @@ export class Reconciler {
 
   /** Something changed: run soon. */
   trigger(cause: Cause): void {
-    if (cause === 'reload') this.#unloaded = false;
-    if (this.#closed || this.#unloaded) return;
-    this.#causes.add(cause);
-    if (this.#running !== null) return;
-    this.#schedule(QUIET_MILLISECONDS[cause]);
+    this.#runs.trigger(cause);
   }
 
   /** A policy file, or with null any of them, may have changed. */
   touch(path: string | null): void {
-    this.#touched = path === null || this.#touched === null || this.#touched.size >= MOST_TOUCHED ? null : this.#touched.add(path);
-    this.trigger('files');
+    this.#policies.touch(path);
+    this.#runs.trigger('files');
   }
 
   /** Runs as soon as can be; resolves when a run that began after the call has ended, or at once when there will be none: a wall that was taken down stays down until `reload`. */
   request(cause: Cause): Promise<void> {
-    if (cause === 'reload') this.#unloaded = false;
-    if (this.#closed || this.#unloaded) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters.push(resolve);
-      this.trigger(cause);
-    });
+    return this.#runs.request(cause);
   }
 
-  #schedule(milliseconds: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      if (this.#unloaded) return;
-      this.#running = this.#turn().finally(() => {
-        this.#running = null;
-        if (this.#causes.size > 0 && !this.#closed) this.#schedule(0);
-      });
-    }, milliseconds);
+  /** False when a run has been under way for far too long: the sign of life that the watchdog waits for. */
+  get turns(): boolean {
+    return this.#runs.turns;
   }
 
-  async #turn(): Promise<void> {
-    const causes = this.#causes;
-    this.#causes = new Set();
-    const waiters = this.#waiters;
-    this.#waiters = [];
+  /** Resolves when no run is under way. */
+  settled(): Promise<void> {
+    return this.#runs.settled();
+  }
+
+  async #turn(causes: ReadonlySet<Cause>): Promise<void> {
     const started = performance.now();
-    this.#runningSince = this.#clock();
     let failed = false;
     try {
       await this.#run(causes, started);
@@ -223,9 +169,6 @@ export class Reconciler {
       if (!(error instanceof HostError)) throw error;
       failed = true;
       this.#fail(error);
-    } finally {
-      this.#runningSince = null;
-      for (const resolve of waiters) resolve();
     }
     this.#options.onRun({ causes, milliseconds: performance.now() - started, failed });
     this.#options.onChange();
@@ -246,10 +189,10 @@ export class Reconciler {
   async #run(causes: ReadonlySet<Cause>, started: number): Promise<void> {
     const { drift, names } = this.#options;
     const told = causes.has('start') || causes.has('reload');
-    this.#scanFiles(told || causes.has('interval'), !told);
-    await this.#readPolicies(told || causes.has('accounts') || causes.has('interval'));
+    this.#policies.look(told || causes.has('interval'), !told);
+    await this.#policies.read(told || causes.has('accounts') || causes.has('interval'));
     const before = this.#services;
-    const services = this.#options.granted(this.#set.services);
+    const services = this.#options.granted(this.#policies.set.services);
     const idOf = this.#options.accounts.id;
     const moved = this.#identities.note(services, idOf);
     names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));
@@ -287,7 +230,7 @@ export class Reconciler {
       drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, open, new Date(), foreign?.process ?? null);
     }
     this.#report(causes, applied, deviations, changedServices(left, came), started);
-    await this.#keepGood();
+    await this.#policies.keep();
   }
 
   /** What a change of policy ended and a socket still has to send is not to leave once nobody owns the socket any more. */
@@ -317,61 +260,6 @@ export class Reconciler {
       this.#desired.forget(new Set(changed));
       this.trigger('names');
     }, SWEEP_MILLISECONDS).unref();
-  }
-
-  #scanFiles(full: boolean, settle: boolean): void {
-    const touched = this.#touched ?? undefined;
-    this.#touched = new Set();
-    this.#scan = this.#options.files.scan({ full, settle, touched });
-    this.#noteMasks();
-    if (this.#scan.unread) setTimeout(() => this.touch(null), UNREAD_MILLISECONDS).unref();
-    if (this.#scan.unsettled) setTimeout(() => this.touch(null), SETTLE_MILLISECONDS + 10).unref();
-    if (touched === undefined || touched.size === 0) return;
-    if (this.#lookAtAll !== null) clearTimeout(this.#lookAtAll);
-    this.#lookAtAll = setTimeout(() => this.touch(null), ALL_FILES_MILLISECONDS).unref();
-  }
-
-  /** To mask a file is a habit, not a fault; that one is masked is written down once. */
-  #noteMasks(): void {
-    const masked = new Set(this.#scan.masked);
-    for (const path of masked) if (!this.#masked.has(path)) this.#options.drift.note('file', { service: null, detail: `${path} is masked by a file of the same name` }, new Date());
-    this.#masked = masked;
-  }
-
-  /** Which version of each file is in force, with the accounts that its names stand for. */
-  async #readPolicies(lookAgain: boolean): Promise<void> {
-    const { accounts, drift } = this.#options;
-    const files = this.#options.tried(this.#scan.files);
-    const read = { files, good: this.#good };
-    // what went in is what went in before, and so is what comes out
-    if (lookAgain || read.files !== this.#read?.files || read.good !== this.#read.good || accounts.error !== null) {
-      await this.#buildSet(files, lookAgain);
-      this.#read = read;
-    }
-    const errors = this.#set.badFiles.flatMap(({ problems }) => problems.filter(({ severity }) => severity === 'error'));
-    drift.update(
-      'file',
-      [
-        ...errors.map(({ at, message }) => ({ service: this.#serviceOf(at.file), detail: `${at.file}:${at.line}:${at.column}: ${message}` })),
-        ...this.#scan.failures.map((detail) => ({ service: null, detail })),
-      ],
-      new Date(),
-    );
-  }
-
-  async #buildSet(files: readonly PolicyFile[], lookAgain: boolean): Promise<void> {
-    const { accounts, drift } = this.#options;
-    await accounts.refresh(accountNames([...files.flatMap(({ parsed }) => [...parsed.policies, ...parsed.salvage]), ...this.#set.services]), lookAgain);
-    drift.update('identity', accounts.error === null ? [] : [{ service: null, detail: `account look-ups fail: ${accounts.error}` }], new Date());
-    this.#set = buildPolicySet(files, this.#good, accounts.id);
-    // what is only tried is no good version of anything
-    if (files !== this.#scan.files || sameVersions(this.#good, this.#set.good)) return;
-    this.#unsaved = true;
-    this.#good = this.#set.good;
-  }
-
-  #serviceOf(path: string): string | null {
-    return this.#set.services.find(({ at, problems }) => at.file === path || problems.some((problem) => problem.at.file === path))?.service ?? null;
   }
 
   /** Looks at the kernel where there is reason to; returns how it deviates from what was applied. */
@@ -428,27 +316,16 @@ export class Reconciler {
     else log.debug(what, 'nothing to change');
   }
 
-  async #keepGood(): Promise<void> {
-    if (!this.#unsaved) return;
-    try {
-      await this.#options.saveGood(this.#good);
-      this.#unsaved = false;
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      this.#options.log.error({ err: error.message }, 'last good policies are not saved');
-    }
-  }
-
   /** How the kernel differs from the files, without changing anything. Throws HostError. */
   async difference(): Promise<readonly string[]> {
-    return this.#alone(() => this.#options.enforcer.compare(this.rulesets));
+    return this.#runs.alone(() => this.#options.enforcer.compare(this.rulesets));
   }
 
   /** Somebody else has changed the table: look and repair at once. */
   changedByOther({ process, gone, elements, certain }: ForeignChange): void {
     if (this.#state === 'starting') return; // it is looked at anyway
     const now = performance.now();
-    if (elements !== null && !gone && !this.#doubt && !this.#unloaded) {
+    if (elements !== null && !gone && !this.#doubt && !this.#runs.halted) {
       void this.#mend(elements, process, now);
       return;
     }
@@ -475,7 +352,7 @@ export class Reconciler {
   async #mend(elements: NonNullable<ForeignChange['elements']>, process: Culprit | null, since: number): Promise<void> {
     const { enforcer, drift, log } = this.#options;
     try {
-      const wrong = await this.#alone(() => enforcer.mend(elements));
+      const wrong = await this.#runs.alone(() => enforcer.mend(elements));
       if (wrong.length === 0) return;
       const milliseconds = Math.round((performance.now() - since) * 10) / 10;
       const detail = wrong.join('; ').slice(0, 500);
@@ -490,46 +367,17 @@ export class Reconciler {
 
   /** Enforces what is known by now. Resolves when that is done, to whether it could be. `doubt`: what the kernel holds is looked at first. */
   async catchUp(doubt: boolean): Promise<boolean> {
-    if (this.#unloaded || this.#closed) return false;
+    if (this.#runs.over) return false;
     this.#doubt ||= doubt;
     await this.request('names');
     return this.#state === 'enforcing';
   }
 
-  /** Keeps runs away while something else asks the kernel. */
-  async #alone<T>(task: () => Promise<T>): Promise<T> {
-    await this.settled();
-    const result = task();
-    this.#running = result.then(
-      () => {},
-      () => {},
-    );
-    try {
-      return await result;
-    } finally {
-      this.#running = null;
-      if (this.#causes.size > 0 && !this.#closed) this.#schedule(0);
-    }
-  }
-
-  /** False when a run has been under way for far too long: the sign of life that the watchdog waits for. */
-  get turns(): boolean {
-    return this.#runningSince === null || this.#clock() - this.#runningSince < STUCK_MILLISECONDS;
-  }
-
-  /** Resolves when no run is under way. */
-  async settled(): Promise<void> {
-    while (this.#running !== null) await this.#running;
-  }
-
   /** Takes the wall down, until `reload` or the next start. */
   async unload(): Promise<void> {
-    this.#unloaded = true;
-    this.#causes.clear();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    await this.#alone(() => this.#options.enforcer.unload());
-    this.#dismiss();
+    this.#runs.halt();
+    await this.#runs.alone(() => this.#options.enforcer.unload());
+    this.#runs.dismiss();
     this.#doubt = true;
     this.#services = [];
     this.#options.dns.serve([]);
@@ -537,21 +385,12 @@ export class Reconciler {
   }
 
   get unloaded(): boolean {
-    return this.#unloaded;
+    return this.#runs.halted;
   }
 
   /** No further runs; waits for the one under way. The wall stays as it is. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.settled();
-    this.#dismiss();
-  }
-
-  /** Whoever waits for a run that will not be waits no longer. */
-  #dismiss(): void {
-    for (const resolve of this.#waiters) resolve();
-    this.#waiters = [];
+  close(): Promise<void> {
+    return this.#runs.close();
   }
 }
 
@@ -575,15 +414,5 @@ function changedServices(before: readonly ServiceState[], after: readonly Servic
   const changed = after.filter(({ entry, rulesets }) => old.get(entry.service) !== rulesets).map(({ entry }) => entry.service);
   const present = new Set(after.map(({ entry }) => entry.service));
   return [...changed, ...[...old.keys()].filter((service) => !present.has(service))];
-}
-
-function sameVersions(a: ReadonlyMap<string, GoodVersion>, b: ReadonlyMap<string, GoodVersion>): boolean {
-  return (
-    a.size === b.size &&
-    [...a].every(([name, version]) => {
-      const other = b.get(name);
-      return other === version || (other !== undefined && other.hash === version.hash && other.path === version.path && other.groups === version.groups);
-    })
-  );
 }
 

@@ -1,0 +1,142 @@
+/** When a run is due: soon after something changed, one at a time, and never while something else asks the kernel. */
+
+/** Why a run happens; several may be served by one. */
+export type Cause = 'start' | 'kernel' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
+
+/** Editors write in several steps: wait until a directory has been quiet that long. */
+const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
+  start: 0,
+  kernel: 0,
+  reload: 0,
+  files: 8,
+  accounts: 20,
+  names: 5,
+  nameservers: 20,
+  interval: 0,
+  retry: 0,
+};
+/** Longer than the longest nft may take. */
+const STUCK_MILLISECONDS = 60_000;
+
+export type RunsOptions = {
+  /** Serves all these causes. */
+  readonly run: (causes: ReadonlySet<Cause>) => Promise<void>;
+  /** Milliseconds; monotonic. */
+  readonly clock: () => number;
+};
+
+export class Runs {
+  readonly #options: RunsOptions;
+  #causes = new Set<Cause>();
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #runningSince: number | null = null;
+  #waiters: (() => void)[] = [];
+  #halted = false;
+  #closed = false;
+
+  constructor(options: RunsOptions) {
+    this.#options = options;
+  }
+
+  /** Until somebody asks for `reload` there will be none. */
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  get over(): boolean {
+    return this.#halted || this.#closed;
+  }
+
+  /** Something changed: run soon. */
+  trigger(cause: Cause): void {
+    if (cause === 'reload') this.#halted = false;
+    if (this.over) return;
+    this.#causes.add(cause);
+    if (this.#running !== null) return;
+    this.#schedule(QUIET_MILLISECONDS[cause]);
+  }
+
+  /** Runs as soon as can be; resolves when a run that began after the call has ended, or at once when there will be none. */
+  request(cause: Cause): Promise<void> {
+    if (cause === 'reload') this.#halted = false;
+    if (this.over) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.trigger(cause);
+    });
+  }
+
+  #schedule(milliseconds: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      // something else may have come first; what is due is served after it
+      if (this.#halted || this.#running !== null) return;
+      this.#occupy(this.#turn());
+    }, milliseconds);
+  }
+
+  /** Whatever became due meanwhile comes next. */
+  #occupy(running: Promise<void>): void {
+    this.#running = running.finally(() => {
+      this.#running = null;
+      if (this.#causes.size > 0 && !this.#closed) this.#schedule(0);
+    });
+  }
+
+  async #turn(): Promise<void> {
+    const causes = this.#causes;
+    this.#causes = new Set();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    this.#runningSince = this.#options.clock();
+    try {
+      await this.#options.run(causes);
+    } finally {
+      this.#runningSince = null;
+      for (const resolve of waiters) resolve();
+    }
+  }
+
+  /** Keeps runs away while something else asks the kernel. */
+  async alone<T>(task: () => Promise<T>): Promise<T> {
+    // not `settled()`: between its end and here somebody else might begin
+    while (this.#running !== null) await this.#running;
+    const result = task();
+    this.#occupy(result.then(() => {}, () => {}));
+    return result;
+  }
+
+  /** False when a run has been under way for far too long: the sign of life that the watchdog waits for. */
+  get turns(): boolean {
+    return this.#runningSince === null || this.#options.clock() - this.#runningSince < STUCK_MILLISECONDS;
+  }
+
+  /** Resolves when no run is under way. */
+  async settled(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  /** No run until `reload`, but for one that is under way. */
+  halt(): void {
+    this.#halted = true;
+    this.#causes.clear();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Whoever waits for a run that will not be waits no longer. */
+  dismiss(): void {
+    for (const resolve of this.#waiters) resolve();
+    this.#waiters = [];
+  }
+
+  /** No further runs; waits for the one under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.settled();
+    this.dismiss();
+  }
+}
