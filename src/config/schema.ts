@@ -169,7 +169,7 @@ export const configDocument = withHints(
       boot_file: path('Where the rules last enforced are written as an nft script; must be on the root file system.').prefault('/etc/netwall/boot.nft'),
       table: textField(parseTable).meta({ description: "Name of the table in family inet; no word of nft's own.", pattern: TABLE.source, not: { enum: [...KEYWORDS] } }).prefault('netwall'),
       nft: path('The nft program; never looked up in PATH.').prefault('/usr/sbin/nft'),
-      reconcile_interval: duration(SECOND, DAY, 'How often the kernel and all files are checked in full, even when nothing was noticed.').prefault('30s'),
+      reconcile_interval: duration(SECOND, DAY, 'How often the kernel and all files are checked in full, even when nothing was noticed. Where that takes more than 0.3 s it is done a hundredth of the time, and in between the rules alone.').prefault('30s'),
       dns: dns.prefault({}),
       guard: guard.prefault({}),
       metrics: metrics.prefault({}),

@@ -37,6 +37,7 @@ import { DnsFilter } from './dns-filter.ts';
 import { DriftLog, driftSchema } from './drift.ts';
 import { Events } from './events.ts';
 import { Enforcer } from './enforcer.ts';
+import { lookPace } from './full-looks.ts';
 import { Guard } from './guard.ts';
 import { Metrics } from './metrics.ts';
 import { nameFindings } from './report.ts';
@@ -327,7 +328,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     every(PENDING_LOOK_MILLISECONDS, () => {
       if (accounts.missing()) running.trigger('accounts');
     }),
-    every(config.reconcileInterval, () => running.trigger('interval')),
+    every(lookPace(config), () => running.trigger('interval')),
     every(SIGHTINGS_MILLISECONDS, () => {
       if (sightings.expire(performance.now())) running.trigger('names');
     }),

@@ -233,6 +233,11 @@ export class Enforcer {
     return words;
   }
 
+  /** Whether the rules are as they were written; what is in the sets is not looked at. Throws HostError. */
+  async rulesStand(): Promise<boolean> {
+    return this.#rebuild || this.#skeleton.matches(await this.#options.nft.listSkeleton());
+  }
+
   /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */
   async compare(desired: readonly PrincipalRuleset[]): Promise<readonly string[]> {
     const [skeleton, listing] = await this.#list();

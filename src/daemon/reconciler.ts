@@ -18,6 +18,7 @@ import type { Culprit, DriftLog } from './drift.ts';
 import type { ForeignChange } from '../host/nft-monitor.ts';
 import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
+import { FullLooks } from './full-looks.ts';
 import { Identities } from './identities.ts';
 import { PoliciesInForce } from './policies-in-force.ts';
 import { policyChanges, revokedFlows } from './revoked.ts';
@@ -89,6 +90,8 @@ export class Reconciler {
   readonly #drains = new Drains();
   readonly #policies: PoliciesInForce;
   readonly #runs: Runs;
+  readonly #clock: () => number;
+  readonly #fullLooks: FullLooks;
   #services: readonly ServiceState[] = [];
   #state: ReconcilerState = 'starting';
   #fault: string | null = null;
@@ -105,7 +108,9 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#policies = new PoliciesInForce({ ...options, onDue: () => this.touch(null) });
-    this.#runs = new Runs({ run: (causes) => this.#turn(causes), clock: options.clock ?? (() => performance.now()) });
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#runs = new Runs({ run: (causes) => this.#turn(causes), clock: this.#clock });
+    this.#fullLooks = new FullLooks(options.config, this.#clock);
   }
 
   get state(): ReconcilerState {
@@ -189,8 +194,10 @@ export class Reconciler {
   async #run(causes: ReadonlySet<Cause>, started: number): Promise<void> {
     const { drift, names } = this.#options;
     const told = causes.has('start') || causes.has('reload');
-    this.#policies.look(told || causes.has('interval'), !told);
-    await this.#policies.read(told || causes.has('accounts') || causes.has('interval'));
+    const full = told || (causes.has('interval') && this.#fullLooks.due);
+    const began = this.#clock();
+    this.#policies.look(full, !told);
+    await this.#policies.read(full || causes.has('accounts'));
     const before = this.#services;
     const services = this.#options.granted(this.#policies.set.services);
     const idOf = this.#options.accounts.id;
@@ -199,7 +206,7 @@ export class Reconciler {
     const ports = await this.#options.dns.listen(filteredServices(services));
     const foreign = this.#foreign;
     this.#foreign = null;
-    const deviations = await this.#look(causes, before, foreign?.gone === true);
+    const deviations = await this.#look(causes, full, before, foreign?.gone === true);
     // from here to the transactions without a pause: what DNS opens in between would be missing from both
     const since = this.#options.enforcer.grantSequence;
     const after = this.#desired.compute({
@@ -231,6 +238,7 @@ export class Reconciler {
     }
     this.#report(causes, applied, deviations, changedServices(left, came), started);
     await this.#policies.keep();
+    if (full) this.#fullLooks.done(this.#clock() - began);
   }
 
   /** What a change of policy ended and a socket still has to send is not to leave once nobody owns the socket any more. */
@@ -263,8 +271,8 @@ export class Reconciler {
   }
 
   /** Looks at the kernel where there is reason to; returns how it deviates from what was applied. */
-  async #look(causes: ReadonlySet<Cause>, before: readonly ServiceState[], gone: boolean): Promise<readonly string[]> {
-    if (!this.#doubt && !causes.has('interval') && !causes.has('reload')) return [];
+  async #look(causes: ReadonlySet<Cause>, full: boolean, before: readonly ServiceState[], gone: boolean): Promise<readonly string[]> {
+    if (!this.#doubt && !full && (!causes.has('interval') || (await this.#options.enforcer.rulesStand()))) return [];
     // what changes from here on is looked at by the next run
     this.#doubt = false;
     if (gone && this.#state === 'enforcing') {

@@ -5,7 +5,9 @@ import { DEFAULT_CONFIG } from '../../src/config/config.ts';
 import { DriftLog } from '../../src/daemon/drift.ts';
 import type { Enforcer } from '../../src/daemon/enforcer.ts';
 import { Events } from '../../src/daemon/events.ts';
+import { FullLooks, lookPace } from '../../src/daemon/full-looks.ts';
 import { Reconciler } from '../../src/daemon/reconciler.ts';
+import type { Cause } from '../../src/daemon/runs.ts';
 import { HostError } from '../../src/host/host-error.ts';
 
 const applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
@@ -13,11 +15,20 @@ const applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
 /** A reconciler without any policy, and a kernel that answers when it is told to. */
 function setUp() {
   let now = 0;
+  let [looks, glances, takes, stands] = [0, 0, 0, true];
   const waiting: { answer: () => void; fail: (error: Error) => void }[] = [];
   const enforcer: Partial<Enforcer> = {
     generation: 1,
     grantSequence: 0,
-    observe: async () => ({ deviations: [], drains: [], gone: false }),
+    async observe() {
+      looks += 1;
+      now += takes;
+      return { deviations: [], drains: [], gone: false };
+    },
+    async rulesStand() {
+      glances += 1;
+      return stands;
+    },
     apply: () => new Promise((resolve, reject) => waiting.push({ answer: () => resolve(applied), fail: reject })),
   };
   const reconciler = new Reconciler({
@@ -47,7 +58,25 @@ function setUp() {
     if (first === undefined) throw new Error('the kernel is not asked');
     return first;
   };
-  return { reconciler, asked, pass: (milliseconds: number) => (now += milliseconds) };
+  const run = async (cause: Cause) => {
+    const over = reconciler.request(cause);
+    (await asked()).answer();
+    await over;
+  };
+  return {
+    reconciler,
+    asked,
+    run,
+    pass: (milliseconds: number) => (now += milliseconds),
+    /** How long a look at the kernel takes, and whether a glance finds the rules as they were written. */
+    kernel: (milliseconds: number, asWritten: boolean) => ([takes, stands] = [milliseconds, asWritten]),
+    /** Looks and glances since the last call. */
+    looked: () => {
+      const seen = [looks, glances];
+      [looks, glances] = [0, 0];
+      return seen;
+    },
+  };
 }
 
 test('a run that takes too long is no sign of life, until it ends', async (t) => {
@@ -95,4 +124,43 @@ test('whoever asks while a run is under way waits for the next one', async (t) =
   await second;
   t.true(over);
   await reconciler.close();
+});
+
+test('where a full look takes long, the interval has it no more than a hundredth of the time; the rules are looked at each time', async (t) => {
+  const { reconciler, run, pass, kernel, looked } = setUp();
+  kernel(200, true);
+  await run('start');
+  pass(1);
+  await run('interval');
+  t.deepEqual(looked(), [2, 0], 'short ones are as often as they are asked for');
+  kernel(2000, true);
+  await run('interval');
+  t.deepEqual(looked(), [1, 0]);
+  pass(199_000);
+  await run('interval');
+  t.deepEqual(looked(), [0, 1]);
+  kernel(2000, false);
+  await run('interval');
+  t.deepEqual(looked(), [1, 1], 'the rules are not as they were written');
+  kernel(2000, true);
+  pass(1001);
+  await run('interval');
+  t.deepEqual(looked(), [1, 0]);
+  await run('reload');
+  t.deepEqual(looked(), [1, 0], 'who asks for it gets it');
+  await reconciler.close();
+});
+
+test('the kernel is looked at often enough for the addresses that it forgets', (t) => {
+  const times = (interval: number, maxStale: number) => ({ reconcileInterval: interval, dns: { ...DEFAULT_CONFIG.dns, maxStale } });
+  t.is(lookPace(times(30_000, 86_400_000)), 30_000);
+  t.is(lookPace(times(86_400_000, 86_400_000)), 21_600_000);
+  t.is(lookPace(times(30_000, 60_000)), 15_000);
+  let now = 0;
+  const looks = new FullLooks(times(30_000, 60_000), () => now);
+  looks.done(5000);
+  now += 14_999;
+  t.false(looks.due);
+  now += 1;
+  t.true(looks.due);
 });
