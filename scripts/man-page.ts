@@ -67,11 +67,16 @@ function blocksIn(lines: readonly string[]): Block[] {
 function blocksOf(blocks: readonly Block[]): string[] {
   return blocks.flatMap((block) => {
     if (block.kind === 'paragraph') return ['.PP', ...linesOf(block.lines)];
-    if (block.kind === 'literal') return ['.PP', '.RS 4', '.nf', ...block.lines.map((line) => guarded(escaped(line).replaceAll('-', String.raw`\-`))), '.fi', '.RE'];
+    if (block.kind === 'literal') return ['.PP', '.RS 4', '.nf', ...block.lines.map(literal), '.fi', '.RE'];
     const [first, ...others] = block.body;
     const rest = first?.kind === 'paragraph' ? others : block.body;
     return ['.TP', linesOf(block.term).join(' '), ...(first?.kind === 'paragraph' ? linesOf(first.lines) : []), ...(rest.length > 0 ? ['.RS', ...blocksOf(rest), '.RE'] : [])];
   });
+}
+
+function literal(line: string): string {
+  if (line.endsWith('++')) throw new Error(`"${line}" is literal, where "++" breaks no line`);
+  return guarded(escaped(line).replaceAll('-', String.raw`\-`));
 }
 
 function linesOf(lines: readonly string[]): string[] {

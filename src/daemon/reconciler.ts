@@ -1,6 +1,6 @@
 /**
  * The loop: whatever happens only says that something changed, and every run works out anew, from all inputs, what the kernel
- * should hold. So no event can be lost for good. The reconciler owns the state; nothing else writes to the kernel.
+ * should hold. So no event can be lost for good. The reconciler owns the state; the enforcer alone writes to the kernel.
  */
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';

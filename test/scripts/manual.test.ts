@@ -46,6 +46,10 @@ for (const { name } of pages) {
   });
 }
 
+test('a line break in what is literal is a mistake', (t) => {
+  t.throws(() => manOf(readPage('page(1)\n\n# NAME\n\n\tone++\n\ttwo\n'), 'netwall'), { message: /^"one\+\+" is literal/ });
+});
+
 test('groff would have said something', (t) => {
   t.not(formatted('bad.1', `${sourceOf('netwalld.8')}.NOSUCHMACRO\n\\[nosuchglyph]\n`).stderr, '');
 });
