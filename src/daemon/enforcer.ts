@@ -11,10 +11,10 @@ import { type ElementChanges, expiringElements } from '../ruleset/diff.ts';
 import { type Counter, type Element, elementId, type ObservedElement } from '../ruleset/element.ts';
 import type { Governed } from '../ruleset/guard.ts';
 import { bothParts, partsFor, sameParts } from '../ruleset/parts.ts';
-import { planSteps, type Step } from '../ruleset/plan.ts';
-import { ALL_PARTS, type Parts, type Table } from '../ruleset/skeleton.ts';
-import { type Transaction, transactionText } from '../ruleset/transaction.ts';
-import { WrittenSkeleton } from '../ruleset/written-skeleton.ts';
+import { parsePrincipal, planSteps, type Step } from '../ruleset/plan.ts';
+import { ALL_PARTS, type Parts, skeletonText, type Table } from '../ruleset/skeleton.ts';
+import { type Operation, type Transaction, transactionText } from '../ruleset/transaction.ts';
+import { PARTS_TO_LEARN, WrittenSkeleton } from '../ruleset/written-skeleton.ts';
 import { countedPermissions, gateCounters } from './counted.ts';
 import { Grants } from './grants.ts';
 import type { Guard } from './guard.ts';
@@ -123,12 +123,34 @@ export class Enforcer {
     if (transaction.length === 0) return;
     this.#epoch += 1;
     this.#early = null;
+    const rules = transaction.find((operation) => operation.do === 'rebuild' || operation.do === 'rewrite-rules');
+    const parts = rules === undefined ? null : (rules.parts ?? ALL_PARTS);
     await this.#lane.run(async () => {
-      await this.#options.nft.apply(text);
+      try {
+        await this.#options.nft.apply(text);
+      } catch (error) {
+        // it may have been committed all the same: a repair takes no part away that is in use then
+        if (parts !== null && error instanceof HostError && !error.refused) this.#skeleton.wrote(bothParts(this.#skeleton.parts, parts));
+        throw error;
+      }
       this.#generation += 1;
-      const rules = transaction.find((operation) => operation.do === 'rebuild' || operation.do === 'rewrite-rules');
-      if (rules !== undefined) this.#skeleton.wrote(rules.parts ?? ALL_PARTS, rules.do === 'rebuild');
+      if (parts !== null) this.#skeleton.wrote(parts);
     });
+  }
+
+  /** Whether this is the skeleton as it was written, in whatever words. */
+  async #isAsWritten(printed: string): Promise<boolean> {
+    if (this.#skeleton.matches(printed)) return true;
+    if (!this.#skeleton.mayBeWords) return false;
+    const { nft, table, log } = this.#options;
+    for (const parts of PARTS_TO_LEARN) {
+      const words = await nft.printed((name) => skeletonText({ ...table, name }, parts));
+      if (words !== null) this.#skeleton.learn(parts, words);
+    }
+    this.#skeleton.adopt(printed);
+    const isSame = this.#skeleton.matches(printed);
+    if (isSame) log.debug('this nft prints the table in other words');
+    return isSame;
   }
 
   /** Brings the rules back without touching elements or their counters; where that cannot be done the table is built anew. */
@@ -140,7 +162,8 @@ export class Enforcer {
       this.#rebuild = true;
       return;
     }
-    if (!this.#skeleton.matches(await this.#options.nft.listSkeleton())) this.#rebuild = true;
+    const printed = await this.#options.nft.listSkeleton();
+    if (printed === null || !(await this.#isAsWritten(printed))) this.#rebuild = true;
   }
 
   /** The skeleton with other parts. */
@@ -152,9 +175,7 @@ export class Enforcer {
       if (!(error instanceof HostError) || !error.refused) throw error;
       // somebody changed what it rests on, and has not been noticed yet
       this.lose();
-      return;
     }
-    if (!this.#skeleton.plain && !(await this.#learnSkeleton())) this.lose();
   }
 
   /**
@@ -174,7 +195,7 @@ export class Enforcer {
       return { deviations: ['the table is gone'], drains: [], gone: true };
     }
     this.#skeleton.adopt(skeleton);
-    if (!this.#skeleton.matches(skeleton)) {
+    if (!(await this.#isAsWritten(skeleton))) {
       deviations.push(`the rules were changed: ${this.#skeleton.difference(skeleton)}`);
       await this.#repairSkeleton();
     }
@@ -223,9 +244,11 @@ export class Enforcer {
       if (what === 'add' && held === undefined) {
         removed.push(element);
         words.push(`foreign element ${set} { ${key} }`);
-      } else if (what === 'delete' && held !== undefined) {
+      } else if (held !== undefined) {
+        // what came in its place may have another verdict, another timeout
+        if (what === 'add') removed.push(held);
         added.push(held);
-        words.push(`missing element ${set} { ${key} }`);
+        words.push(`${what === 'add' ? 'changed' : 'missing'} element ${set} { ${key} }`);
       }
     }
     const transaction: Transaction = [...(removed.length > 0 ? [{ do: 'remove' as const, elements: removed }] : []), ...(added.length > 0 ? [{ do: 'add' as const, elements: added }] : [])];
@@ -235,7 +258,9 @@ export class Enforcer {
 
   /** Whether the rules are as they were written; what is in the sets is not looked at. Throws HostError. */
   async rulesStand(): Promise<boolean> {
-    return this.#rebuild || this.#skeleton.matches(await this.#options.nft.listSkeleton());
+    if (this.#rebuild) return true;
+    const printed = await this.#options.nft.listSkeleton();
+    return printed !== null && this.#isAsWritten(printed);
   }
 
   /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */
@@ -244,7 +269,7 @@ export class Enforcer {
     if (skeleton === null || listing === null) return ['the table is gone'];
     const elements = readable(listing);
     if (elements === null) return ['the table holds what no netwalld has written'];
-    const rules = this.#skeleton.matches(skeleton) ? [] : [`the rules were changed: ${this.#skeleton.difference(skeleton)}`];
+    const rules = (await this.#isAsWritten(skeleton)) ? [] : [`the rules were changed: ${this.#skeleton.difference(skeleton)}`];
     return [...rules, ...elementDeviations(groupByPrincipal(policyElements(elements, desired, performance.now())), this.#grants.extend(desired))];
   }
 
@@ -318,11 +343,20 @@ export class Enforcer {
     this.#held.set(ruleset.principal, { gate, elements: this.#held.get(ruleset.principal)?.elements ?? [], ruleset });
   }
 
+  /** An empty table would let everybody pass until it is their turn. */
+  async #rebuildHeld(rebuild: Operation, rulesets: readonly PrincipalRuleset[]): Promise<void> {
+    const holds = rulesets.map(({ principal }) => ({ principal, gate: gateElements(...parsePrincipal(principal), 'hold') }));
+    await this.#commit([rebuild, { do: 'add', elements: holds.flatMap(({ gate }) => gate) }]);
+    for (const { principal, gate } of holds) this.#held.set(principal, { gate, elements: [], ruleset: null });
+    this.#rebuild = false;
+  }
+
   /** One bad policy never takes the others down: each principal by itself, and who cannot be done is shut. */
   async #applyOneByOne(step: Step, drains: ReadonlyMap<string, ElementChanges>): Promise<void> {
+    const rulesets = [...step.prepares, ...step.completes];
     const rebuild = step.transaction.find((operation) => operation.do === 'rebuild');
-    if (rebuild !== undefined) await this.#commit([rebuild]);
-    for (const ruleset of [...step.prepares, ...step.completes]) {
+    if (rebuild !== undefined) await this.#rebuildHeld(rebuild, rulesets);
+    for (const ruleset of rulesets) {
       const holding = this.#held.get(ruleset.principal);
       const alone = planSteps({ held: new Map(holding === undefined ? [] : [[ruleset.principal, holding]]), desired: [ruleset], drains, rebuild: false });
       try {
@@ -354,18 +388,19 @@ export class Enforcer {
     await this.#rewrite(bothParts(this.#skeleton.parts, parts));
     const applied = await this.#applyElements(desired, options);
     await this.#rewrite(parts);
-    return applied;
+    // that showed that the table is not what it was taken for
+    return this.#rebuild ? this.#applyElements(desired, options) : applied;
   }
 
   async #applyElements(desired: readonly PrincipalRuleset[], { drains, oneByOne, since }: ApplyOptions): Promise<Applied> {
     const changed = desired.filter((ruleset) => this.#held.get(ruleset.principal)?.ruleset !== ruleset || drains.has(ruleset.principal));
     const wanted = new Set(desired.map(({ principal }) => principal));
     const left = [...this.#held.keys()].filter((principal) => !wanted.has(principal));
-    const leaving = left.length > 0;
     const nothing: Applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
-    if (changed.length === 0 && !leaving && !this.#rebuild) return nothing;
+    // who leaves while the table is lost is not known to be in it; the guard knows
+    await this.#options.guard.release(governedBy(wanted));
+    if (changed.length === 0 && left.length === 0 && !this.#rebuild) return nothing;
     const rebuilt = this.#rebuild;
-    if (leaving) await this.#options.guard.release(governedBy(wanted));
     const counters = rebuilt ? undefined : await this.#gateCounters(changed);
     // unchanged principals are left out of the plan, and so must not look as if they had left
     const held = new Map<string, Held>();
@@ -388,8 +423,6 @@ export class Enforcer {
         text = this.#text(steps[index + 1]?.transaction ?? []);
         await committed;
         this.#settle(step);
-        // while the sets are next to empty: listing a table fetches its elements, whether they are shown or not
-        if (rebuilt && index === 0) await this.#learnSkeleton();
       } catch (error) {
         if (!oneByOne || !(error instanceof HostError) || !error.refused || step.completes.length + step.prepares.length === 0) throw error;
         await this.#applyOneByOne(step, drains);
@@ -423,17 +456,6 @@ export class Enforcer {
   /** `Openings.grant`. */
   grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
     return this.#openings.grant(wanted);
-  }
-
-  /** Just after the rules were written. False: somebody has changed them since. */
-  async #learnSkeleton(): Promise<boolean> {
-    const printed = await this.#options.nft.listSkeleton();
-    if (this.#skeleton.matches(printed)) return true;
-    if (printed === null) return false;
-    const difference = this.#skeleton.difference(printed);
-    const isOurs = this.#skeleton.learn(printed);
-    if (isOurs) this.#options.log.debug({ difference }, 'this nft prints the table in other words');
-    return isOurs;
   }
 
   /** Removes the table: the only thing that opens the wall. */

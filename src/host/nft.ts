@@ -6,6 +6,7 @@ import { HostError, messageOf } from './host-error.ts';
 import { renewsTimeouts } from './nft-features.ts';
 import type { OwnProcesses } from './nft-own.ts';
 import { NFT_ENVIRONMENT, NftChild, nftMessage, writeScript } from './nft-child.ts';
+import { printed } from './nft-words.ts';
 
 /** A first load of 40,000 elements takes about a second. */
 const TIMEOUT = 30_000;
@@ -28,6 +29,8 @@ export type Nft = {
   listSetText(name: string): Promise<string | null>;
   /** Whether adding an element that exists gives it a new timeout (nft-features.ts). */
   renewsTimeouts(): Promise<boolean>;
+  /** What this nft prints of a table that is written like that, without elements; null: it does not take it. */
+  printed(text: (table: string) => string): Promise<string | null>;
   /** Every table, without elements. */
   listRuleset(): Promise<unknown>;
   /** The long-lived child, while there is one. */
@@ -130,6 +133,7 @@ export function openNft({ nft, table, runtimeDir, own, onApplied = () => {} }: N
     },
     listSetText: (name) => run(nft, 'nft list', ['-n', '-j', 'list', 'set', 'inet', table, name]),
     renewsTimeouts: () => (renews ??= renewsTimeouts(nft, table)),
+    printed: (text) => printed(nft, join(runtimeDir, 'words.nft'), `${table}_words`, text),
     listRuleset: () => list('nft list', ['-t', '-j', 'list', 'ruleset']),
     close: () => child.stop(),
   };

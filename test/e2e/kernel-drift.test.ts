@@ -22,6 +22,7 @@ const CHANGES: readonly (readonly [what: string, script: string, detail: RegExp]
   ['a foreign element', 'add element inet netwall user_egress_net4 { 20001 . 91.200.0.0/16 . tcp . 443 }', /91\.200\.0\.0/],
   ['an element that is deleted', 'delete element inet netwall user_egress_net4 { 20001-20001 . 45.64.7.0/24 . tcp . 443 }', /45\.64\.7\.0/],
   ['a mode that is deleted', 'delete element inet netwall user_mode { 20001 }', /20001/],
+  ['a mode that is replaced', 'delete element inet netwall user_mode { 20001 }\nadd element inet netwall user_mode { 20001 : goto user_audit }', /changed element user_mode \{ 20001 \}/],
   ['the modes flushed', 'flush map inet netwall user_mode', /20001/],
 ];
 for (const [what, script, detail] of CHANGES) {
@@ -36,6 +37,24 @@ for (const [what, script, detail] of CHANGES) {
     t.true((drift.last?.openMilliseconds ?? 0) < 1000, `${drift.last?.openMilliseconds} ms`);
   });
 }
+
+test.serial('a rule that comes just after a flush is not taken for one of ours', async (t) => {
+  const inserting = 'nft=/usr/sbin/nft; $nft flush ruleset; for i in 1 2 3 4 5 6 7 8 9; do $nft insert rule inet netwall refuse accept 2>/dev/null && exit 0; done; exit 1';
+  await until('it got in', async () => (await world().exec('/bin/sh', ['-c', inserting])).exitCode === 0);
+  await until('the wall is as it was', async () => (await intact()) && (await refused()) && (await allowed()), 5000);
+  t.notRegex((await world().exec('/usr/sbin/nft', ['list', 'chain', 'inet', 'netwall', 'refuse'])).stdout, /^\t\taccept/m);
+});
+
+test.serial('who stops being governed in the run that builds the table anew leaves the guard, too', async (t) => {
+  await until('the guard is held', async () => (await world().status()).guard.state === 'held');
+  const old = await world().host.read('/etc/netwall.d/webapp.yaml');
+  await world().host.write('/run/new.yaml', old.replaceAll('webapp', 'billing'));
+  await world().exec('/bin/sh', ['-c', 'mv /run/new.yaml /etc/netwall.d/webapp.yaml; /usr/sbin/nft flush ruleset']);
+  await until('it passes', () => passes(world(), ['webapp', 'tcp', '91.200.1.1', 443]), 5000);
+  t.false(await passes(world(), ['billing', 'tcp', '91.200.1.1', 443]));
+  await world().policy('webapp.yaml', old);
+  await until('the wall is as it was', async () => (await intact()) && (await refused()) && (await allowed()), 5000);
+});
 
 test.serial('what others do with their own tables is not ours', async (t) => {
   const { generation, drift } = await world().status();

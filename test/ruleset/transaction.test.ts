@@ -5,7 +5,7 @@ import type { Element } from '../../src/ruleset/element.ts';
 import { readElements, readRuleset } from '../../src/ruleset/listing.ts';
 import { skeletonText } from '../../src/ruleset/skeleton.ts';
 import { changesTransaction, type Transaction, transactionText } from '../../src/ruleset/transaction.ts';
-import { partsIn } from '../../src/ruleset/written-skeleton.ts';
+import { WrittenSkeleton } from '../../src/ruleset/written-skeleton.ts';
 import { createNamespace, type Namespace } from '../kernel/namespace.ts';
 import { confinements, elementsOf } from './policies.ts';
 
@@ -198,11 +198,11 @@ test('parts of the rules come and go, with what is in the sets left alone', asyn
   for (const before of every) {
     for (const parts of every) {
       await apply({ do: 'rewrite-rules', parts: before }, { do: 'rewrite-rules', parts });
-      t.deepEqual(partsIn(TABLE, await skeleton(namespace)), parts, `${JSON.stringify(before)} to ${JSON.stringify(parts)}`);
+      t.deepEqual(new WrittenSkeleton(TABLE).partsIn(await skeleton(namespace)), parts, `${JSON.stringify(before)} to ${JSON.stringify(parts)}`);
       t.deepEqual(await keys(), ids(exact, gate));
       await apply({ do: 'rewrite-rules', parts: before });
       await apply({ do: 'rewrite-rules', parts });
-      t.deepEqual(partsIn(TABLE, await skeleton(namespace)), parts);
+      t.deepEqual(new WrittenSkeleton(TABLE).partsIn(await skeleton(namespace)), parts);
     }
   }
   t.false((await namespace.nft('-t', 'list', 'table', 'inet', TABLE.name)).includes('hook output priority raw'));

@@ -1,0 +1,22 @@
+/** In which words this nft prints a table: it is asked, with a table that nobody else can change. */
+import { execa } from 'execa';
+import { NFT_ENVIRONMENT, writeScript } from './nft-child.ts';
+
+const TIMEOUT = 10_000;
+
+/**
+ * `text` writes the table under a given name, without elements. It is in the kernel for the moment of the question, with chains that nothing leads anywhere
+ * from. Null: nft does not take it. Throws HostError where the script cannot be written.
+ */
+export async function printed(nft: string, scriptFile: string, table: string, text: (table: string) => string): Promise<string | null> {
+  // owned, it goes with the process that asks; Linux before 5.12 does not know owners
+  for (const flags of ['\tflags owner\n', '']) {
+    writeScript(scriptFile, text(table).replace('\n', `\n${flags}`));
+    const input = [`include "${scriptFile}"`, `list table inet ${table}`, `delete table inet ${table}`];
+    const { stdout } = await execa(nft, ['-i'], { input: `${input.join('\n')}\n`, env: NFT_ENVIRONMENT, extendEnv: false, reject: false, timeout: TIMEOUT, cwd: '/' });
+    const start = `\n${stdout}\n`.indexOf(`\ntable inet ${table} {`);
+    const end = `${stdout}\n`.indexOf('\n}\n', start);
+    if (start >= 0 && end >= 0) return `${stdout}\n`.slice(start, end + 3);
+  }
+  return null;
+}
