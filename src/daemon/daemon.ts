@@ -183,7 +183,9 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     await save('history', drift.history);
     await operator.retry();
   });
+  let bootFileIsOld = false;
   const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
+    bootFileIsOld = true;
     if (reconciler === null || reconciler.state !== 'enforcing') return;
     if (trial.inForce) return; // a boot ends it
     const watched = new Set(reconciler.policySet.services.flatMap(({ service, linked }) => (linked?.policy.mode === 'audit' ? [service] : [])));
@@ -192,6 +194,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       await mkdir(dirname(config.bootFile), { recursive: true });
       await writeFileAtomically(join(dirname(config.bootFile), CLOSED_FILE), closedScript(table, rulesets));
       await writeFileAtomically(config.bootFile, bootScript(table, rulesets, (service) => watched.has(service)));
+      bootFileIsOld = false;
     } catch (error) {
       log.error({ err: messageOf(error), file: config.bootFile }, 'the boot file is not written');
     }
@@ -239,7 +242,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     onChange: () => {
       drift.update('name', nameFindings(running.services, statusOf), new Date());
       savingBook.soon();
-      if (generation === -1 || enforcer.generation !== generation) boot.soon();
+      if (generation === -1 || enforcer.generation !== generation || bootFileIsOld) boot.soon();
       generation = enforcer.generation;
       if (running.state === 'enforcing' && !running.unloaded && !trial.inForce) void operator.retain(() => new Set(running.policySet.services.map(({ service }) => service)));
       if (ready || running.state !== 'enforcing') return;

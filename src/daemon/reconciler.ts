@@ -104,6 +104,8 @@ export class Reconciler {
   #suspectAgain = 0;
   #suspicion: NodeJS.Timeout | null = null;
   #failures = 0;
+  /** That has not begun yet: all who ask share it. */
+  #comparison: Promise<readonly string[]> | null = null;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -325,8 +327,17 @@ export class Reconciler {
   }
 
   /** How the kernel differs from the files, without changing anything. Throws HostError. */
-  async difference(): Promise<readonly string[]> {
-    return this.#runs.alone(() => this.#options.enforcer.compare(this.rulesets));
+  difference(): Promise<readonly string[]> {
+    if (this.#comparison !== null) return this.#comparison;
+    let begun = false;
+    const comparison = this.#runs.alone(() => {
+      // who asks from now on wants to know what is so from now on
+      begun = true;
+      this.#comparison = null;
+      return this.#options.enforcer.compare(this.rulesets);
+    });
+    if (!begun) this.#comparison = comparison;
+    return comparison;
   }
 
   /** Somebody else has changed the table: look and repair at once. */
@@ -381,12 +392,19 @@ export class Reconciler {
     return this.#state === 'enforcing';
   }
 
-  /** Takes the wall down, until `reload` or the next start. */
+  /** Takes the wall down, until `reload` or the next start. Throws HostError; the wall is then kept up. */
   async unload(): Promise<void> {
     this.#runs.halt();
-    await this.#runs.alone(() => this.#options.enforcer.unload());
-    this.#runs.dismiss();
     this.#doubt = true;
+    try {
+      await this.#runs.alone(() => this.#options.enforcer.unload());
+    } catch (error) {
+      // it may stand, without its guard
+      this.#runs.resume();
+      this.#runs.trigger('retry');
+      throw error;
+    }
+    this.#runs.dismiss();
     this.#services = [];
     this.#options.dns.serve([]);
     this.#options.onChange();

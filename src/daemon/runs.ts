@@ -72,16 +72,20 @@ export class Runs {
     this.#timer = setTimeout(() => {
       this.#timer = null;
       // something else may have come first; what is due is served after it
-      if (this.#halted || this.#running !== null) return;
-      this.#occupy(this.#turn());
+      if (!this.#halted && this.#running === null) this.#begin();
     }, milliseconds);
   }
 
-  /** Whatever became due meanwhile comes next. */
-  #occupy(running: Promise<void>): void {
+  #begin(): void {
+    // one question may come between two runs
+    this.#occupy(this.#turn(), () => this.#schedule(0));
+  }
+
+  /** `next`: with what is due by then. */
+  #occupy(running: Promise<void>, next: () => void): void {
     this.#running = running.finally(() => {
       this.#running = null;
-      if (this.#causes.size > 0 && !this.#closed) this.#schedule(0);
+      if (this.#causes.size > 0 && !this.over) next();
     });
   }
 
@@ -104,7 +108,8 @@ export class Runs {
     // not `settled()`: between its end and here somebody else might begin
     while (this.#running !== null) await this.#running;
     const result = task();
-    this.#occupy(result.then(() => {}, () => {}));
+    // a run that is due comes before the next question: however many are asked, what is enforced does not wait for them
+    this.#occupy(result.then(() => {}, () => {}), () => this.#begin());
     return result;
   }
 
@@ -124,6 +129,11 @@ export class Runs {
     this.#causes.clear();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+  }
+
+  /** As if there had been no `halt`. */
+  resume(): void {
+    this.#halted = false;
   }
 
   /** Whoever waits for a run that will not be waits no longer. */

@@ -19,9 +19,11 @@ const PIECE = 500;
 /** A script piece by piece; the pieces together are one transaction. */
 function* script(table: Table, rulesets: readonly PrincipalRuleset[], elementsOf: (ruleset: PrincipalRuleset) => readonly Element[], says: string): Generator<string> {
   const seal = createHash('sha256');
+  // groups always: of whoever is new in the policies netwall-boot only adds elements
+  const parts = { ...partsFor(rulesets), groups: true };
   for (let start = 0; start === 0 || start < rulesets.length; start += PIECE) {
     const elements = rulesets.slice(start, start + PIECE).flatMap(elementsOf);
-    const transaction: Transaction = [...(start === 0 ? [{ do: 'rebuild' as const, parts: partsFor(rulesets) }] : []), ...(elements.length > 0 ? [{ do: 'add' as const, elements }] : [])];
+    const transaction: Transaction = [...(start === 0 ? [{ do: 'rebuild' as const, parts }] : []), ...(elements.length > 0 ? [{ do: 'add' as const, elements }] : [])];
     const text = `${start === 0 ? `# ${says} Written by netwalld, read at boot; do not edit.\n` : ''}${transactionText(table, transaction)}`;
     seal.update(text);
     yield text;

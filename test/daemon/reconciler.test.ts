@@ -16,6 +16,7 @@ const applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
 function setUp() {
   let now = 0;
   let [looks, glances, takes, stands] = [0, 0, 0, true];
+  const comparing: (() => void)[] = [];
   const waiting: { answer: () => void; fail: (error: Error) => void }[] = [];
   const enforcer: Partial<Enforcer> = {
     generation: 1,
@@ -25,6 +26,8 @@ function setUp() {
       now += takes;
       return { deviations: [], drains: [], gone: false };
     },
+    compare: () => new Promise((resolve) => comparing.push(() => resolve([]))),
+    unload: () => Promise.reject(new HostError('nft', 'no answer')),
     async rulesStand() {
       glances += 1;
       return stands;
@@ -67,6 +70,7 @@ function setUp() {
     reconciler,
     asked,
     run,
+    comparing,
     pass: (milliseconds: number) => (now += milliseconds),
     /** How long a look at the kernel takes, and whether a glance finds the rules as they were written. */
     kernel: (milliseconds: number, asWritten: boolean) => ([takes, stands] = [milliseconds, asWritten]),
@@ -163,4 +167,31 @@ test('the kernel is looked at often enough for the addresses that it forgets', (
   t.false(looks.due);
   now += 1;
   t.true(looks.due);
+});
+
+test('who asks for the differences while others do shares the next answer', async (t) => {
+  const { reconciler, run, comparing } = setUp();
+  await run('start');
+  const first = reconciler.difference();
+  await sleep(5);
+  const others = [reconciler.difference(), reconciler.difference(), reconciler.difference()];
+  comparing.shift()?.();
+  await first;
+  await sleep(5);
+  t.is(comparing.length, 1, 'one look for all of them, and not the one that was under way');
+  comparing.shift()?.();
+  await Promise.all(others);
+  await reconciler.close();
+});
+
+test('where the wall cannot be taken down it is kept up', async (t) => {
+  const { reconciler, run, asked } = setUp();
+  await run('start');
+  const waiting = reconciler.request('names');
+  await t.throwsAsync(reconciler.unload(), { instanceOf: HostError });
+  t.false(reconciler.unloaded);
+  (await asked()).answer(); // of itself
+  await waiting;
+  t.is(reconciler.state, 'enforcing');
+  await reconciler.close();
 });

@@ -44,20 +44,30 @@ test('what becomes due during a run is served by one more, together', async (t) 
   t.is(served.length, 2);
 });
 
-test('while something else asks the kernel there are no runs, and after it those that are due', async (t) => {
+test('while something else asks the kernel there are no runs, and one that is due comes before the next question', async (t) => {
   const { runs, served, under } = setUp();
   let done = (): void => {};
-  const result = runs.alone(() => new Promise<string>((resolve) => (done = () => resolve('said'))));
+  const asked: number[] = [];
+  const first = runs.alone(() => new Promise<string>((resolve) => (done = () => resolve('said'))));
+  const others = [1, 2, 3].map((number) => runs.alone(async () => void asked.push(number)));
   const failing = runs.alone(() => Promise.reject(new Error('no answer')));
   runs.trigger('kernel');
   await sleep(20);
   t.deepEqual(served, []);
   done();
-  t.is(await result, 'said');
+  t.is(await first, 'said');
+  const end = await under();
+  t.deepEqual([served, asked], [[['kernel']], []]);
+  // of what is due after a run, one question may come first
+  runs.trigger('files');
+  end();
+  const next = await under();
+  t.deepEqual([served, asked], [[['kernel'], ['files']], [1]]);
+  next();
+  await Promise.all(others);
   await t.throwsAsync(failing, { message: 'no answer' });
-  (await under())();
   await runs.settled();
-  t.deepEqual(served, [['kernel']]);
+  t.deepEqual([served.length, asked], [2, [1, 2, 3]]);
 });
 
 test('halted, there is none until a reload, and nobody waits for one', async (t) => {

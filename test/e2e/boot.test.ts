@@ -113,6 +113,15 @@ test.serial('a policy that came while the daemon did not run: its user waits, th
   await world().policy('billing.yaml', null);
 });
 
+test.serial('… and so does a group, the first that is governed', async (t) => {
+  await sh(GOOD);
+  await world().policy('ci.yaml', policy('ci').replace('user: [ ci ]', 'group: ci'));
+  t.regex(await boots(t), /newly governed, closed until netwalld runs: group 20100$/m);
+  t.is((await world().as('runner').probe('tcp', SECRET, 443, { timeout: 300 })).result, 'timeout');
+  await asPolicySays(t);
+  await world().policy('ci.yaml', null);
+});
+
 test.serial('a table and a boot file of another name, as the configuration has it', async (t) => {
   await sh(`rm -f ${BOOT} ${CLOSED}`);
   await world().host.write('/etc/netwall/netwalld.yaml', 'boot_file: /etc/other.nft   # elsewhere\ntable: "second"\npolicy_dirs:\n  - /run/policies\n');

@@ -148,6 +148,20 @@ test.serial('… and after a reboot it is the wall, before the daemon', async (t
   await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'is refused');
 });
 
+test.serial('a boot file for which there is no room is written when there is', async (t) => {
+  const sh = (script: string) => world().exec('/bin/sh', ['-c', script]);
+  await world().daemon.start({ config: { reconcile_interval: '1s', boot_file: '/run/boot/boot.nft' } });
+  const says = async (network: string) => (await sh('cat /run/boot/boot.nft')).stdout.includes(network);
+  await until('it is written', () => says('91.200.0.0'));
+  await sh('mount -t tmpfs -o size=4k none /run/boot && head -c 4096 /dev/zero >/run/boot/full');
+  await world().policy('webapp.yaml', policy('45.64.0.0/16'));
+  await until('there is no room', async () => world().daemon.log().some(({ msg }) => msg === 'the boot file is not written'));
+  await sh('umount /run/boot');
+  t.false(await says('45.64.0.0'));
+  await until('it is written after all', () => says('45.64.0.0'));
+  await world().daemon.stop();
+});
+
 /** What runs of nft in this host's network namespace. */
 const nftProcesses = async (): Promise<string[]> => {
   const script = 'me=$(readlink /proc/self/ns/net); for p in /proc/[0-9]*; do [ "$(readlink $p/ns/net)" = "$me" ] && tr "\\0" " " <$p/cmdline && echo; done 2>/dev/null';
