@@ -3,8 +3,8 @@
  * full scan, which goes by content. Where it is known which files may have changed, the others are not even looked at.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { effectiveFiles, isPolicyFileName } from '../policy/dropins.ts';
 import { MAX_FILE_SIZE, parsePolicyFile } from '../policy/parse.ts';
 import type { PolicyFile } from '../policy/policy-set.ts';
@@ -17,8 +17,8 @@ import { errorCode, messageOf } from './host-error.ts';
  */
 export const SETTLE_MILLISECONDS = 300;
 
-/** `home`: the directory that the file is really in, should its path be a link. */
-type Known = { readonly stamp: string; readonly home: string; readonly file: PolicyFile; readonly empty: boolean };
+/** `homes`: the directories of the file and of the links that lead to it. */
+type Known = { readonly stamp: string; readonly homes: readonly string[]; readonly file: PolicyFile; readonly empty: boolean };
 
 type Found = { readonly name: string; readonly empty: boolean; readonly file: PolicyFile };
 
@@ -51,12 +51,32 @@ function refusal(path: string, message: string, hint: string): Problem {
   return { severity: 'error', at: { file: path, line: 1, column: 1 }, message, hint };
 }
 
-function trustProblems(path: string, home: string, file: Stats): Problem[] {
+/** As many links as the kernel follows (path_resolution(7)). */
+const MOST_LINKS = 40;
+
+/** Whoever may write to one of these may put another file in its place. */
+function homesOf(path: string): readonly string[] {
+  const homes = [dirname(path)];
+  let at = path;
+  for (let links = 0; links <= MOST_LINKS; links += 1) {
+    const home = realpathSync(dirname(at));
+    homes.push(home);
+    try {
+      at = resolve(home, readlinkSync(at));
+    } catch (error) {
+      if (errorCode(error) === 'EINVAL') break; // no link: the file itself
+      throw error;
+    }
+  }
+  return [...new Set(homes)];
+}
+
+function trustProblems(path: string, homes: readonly string[], file: Stats): Problem[] {
   const problems: Problem[] = [];
   if (!isTrusted(file)) {
     problems.push(refusal(path, 'the file must belong to root and be writable by nobody else', `chown root: ${path} && chmod go-w ${path}`));
   }
-  for (const directory of new Set([dirname(path), home])) {
+  for (const directory of homes) {
     if (!isTrusted(statSync(directory))) {
       problems.push(refusal(path, `its directory ${directory} must belong to root and be writable by nobody else`, `chown root: ${directory} && chmod go-w ${directory}`));
     }
@@ -86,22 +106,22 @@ function directoryStamp(directory: string): string {
 }
 
 /** Reads and understands one file; never throws: whatever is wrong becomes a refusal. */
-function load(name: string, path: string, before: PolicyFile | undefined): { file: PolicyFile; home: string; empty: boolean; passing?: boolean } {
+function load(name: string, path: string, before: PolicyFile | undefined): { file: PolicyFile; homes: readonly string[]; empty: boolean; passing?: boolean } {
   try {
     const { bytes, stats } = readRegular(path);
-    const home = dirname(realpathSync(path));
-    const refusals = trustProblems(path, home, stats);
+    const homes = homesOf(path);
+    const refusals = trustProblems(path, homes, stats);
     const text = Buffer.from(bytes).toString('utf8');
     const hash = createHash('sha256').update(bytes).digest('hex');
     const empty = text.trim() === '';
-    if (before?.hash === hash && before.path === path && JSON.stringify(before.refusals) === JSON.stringify(refusals)) return { file: before, home, empty };
-    return { file: { name, path, hash, text, parsed: parsePolicyFile(path, bytes), refusals }, home, empty };
+    if (before?.hash === hash && before.path === path && JSON.stringify(before.refusals) === JSON.stringify(refusals)) return { file: before, homes, empty };
+    return { file: { name, path, hash, text, parsed: parsePolicyFile(path, bytes), refusals }, homes, empty };
   } catch (error) {
     if (isMissing(error)) throw error;
     const nothing = parsePolicyFile(path, '');
     return {
       file: { name, path, hash: '', text: '', parsed: nothing, refusals: [refusal(path, `cannot be read: ${messageOf(error)}`, 'make it a readable regular file')] },
-      home: dirname(path),
+      homes: [dirname(path)],
       empty: false,
       passing: PASSING.has(errorCode(error) ?? ''),
     };
@@ -140,14 +160,13 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   function examine(name: string, path: string, full: boolean): Known | null {
     try {
       const stats = statSync(path);
-      if (stats.isCharacterDevice()) return { stamp: '', home: '', file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
-      const directory = dirname(path);
-      const stampIn = (home: string) => `${stampOf(path, stats)} ${stampOfDirectory(directory)}${home === directory ? '' : ` ${stampOfDirectory(home)}`}`;
+      if (stats.isCharacterDevice()) return { stamp: '', homes: [], file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
+      const stampIn = (homes: readonly string[]) => [stampOf(path, stats), ...homes.map(stampOfDirectory)].join(' ');
       const before = known.get(path);
-      if (!full && before !== undefined && before.stamp === stampIn(before.home)) return before;
+      if (!full && before !== undefined && before.stamp === stampIn(before.homes)) return before;
       const { passing = false, ...loaded } = load(name, path, before?.file);
       unread ||= passing;
-      const now = { stamp: passing ? '' : stampIn(loaded.home), ...loaded };
+      const now = { stamp: passing ? '' : stampIn(loaded.homes), ...loaded };
       known.set(path, now);
       return now;
     } catch (error) {
