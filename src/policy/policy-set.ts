@@ -204,8 +204,10 @@ function fallBack(good: GoodVersion, problems: readonly Problem[], claims: Claim
 /** What is left of a file that never was good: blocked, as far as it names anybody whom no other policy governs. */
 function reject(file: PolicyFile, problems: readonly Problem[]): Outcome {
   const stem = file.name.replace(/\.ya?ml$/, '');
-  const named: readonly Salvage[] =
-    file.parsed.salvage.length > 0 ? file.parsed.salvage : [{ service: null, kind: 'user', subjects: [], at: { file: file.path, line: 1, column: 1 } }];
+  const { salvage, policies } = file.parsed;
+  // nothing is salvaged from a text without a mistake: what is wrong is its owner, or lies between it and other files
+  const readable: readonly Salvage[] = salvage.length > 0 ? salvage : policies;
+  const named: readonly Salvage[] = readable.length > 0 ? readable : [{ service: null, kind: 'user', subjects: [], at: { file: file.path, line: 1, column: 1 } }];
   const services = named.map(({ service, kind, subjects, at }) => ({
     service: service ?? stem,
     at,
@@ -244,14 +246,18 @@ function collectGroups(files: readonly PolicyFile[], previous: ReadonlyMap<strin
   return { groups, redefined };
 }
 
-/**
- * Decides which version of each file is in force. What was in force before keeps its claims: files that have not changed go
- * first, so that a newcomer never takes a principal from a standing policy.
- */
+/** Who claims first: files that have not changed, those that fall back to what they were, those that were edited, newcomers. */
+function rank(file: PolicyFile, previous: ReadonlyMap<string, GoodVersion>): number {
+  const good = previous.get(file.name);
+  if (good === undefined) return 3;
+  if (good.hash === file.hash) return 0;
+  return errors(file.refusals).length + errors(file.parsed.problems).length > 0 ? 1 : 2;
+}
+
+/** Decides which version of each file is in force. What was in force before keeps its claims: a newcomer never takes a principal from a standing policy. */
 export function buildPolicySet(files: readonly PolicyFile[], previous: ReadonlyMap<string, GoodVersion>, idOf: IdOf): PolicySet {
-  const unchanged = (file: PolicyFile) => previous.get(file.name)?.hash === file.hash;
-  const changed = new Set(files.filter((file) => !unchanged(file)));
-  const ordered = [...files.filter((file) => !changed.has(file)), ...changed];
+  const ranks = new Map(files.map((file) => [file, rank(file, previous)]));
+  const ordered = files.toSorted((a, b) => (ranks.get(a) ?? 0) - (ranks.get(b) ?? 0));
   const { groups, redefined } = collectGroups(ordered, previous);
   const claims: Claims = { services: new Map(), principals: new Map() };
   const outcomes = new Map<PolicyFile, Outcome>();

@@ -152,7 +152,8 @@ export function planSteps(input: PlanInput): readonly Step[] {
     if (changes.length === 0) return rebuild ? [{ transaction: foundation, prepares: [], completes: [], releases: [] }, ...releases] : releases;
     return [...together({ transaction: foundation, prepares: [], completes: [], releases: [] }, stepsFor(changes, input.counters)), ...releases];
   }
-  const newcomers = changes.filter(({ ruleset }) => (held.get(ruleset.principal)?.gate.length ?? 0) === 0);
+  // without a mode it is open, whatever else of its gate somebody has left
+  const newcomers = changes.filter(({ ruleset }) => held.get(ruleset.principal)?.gate.some(({ mode }) => mode !== null) !== true);
   const holds = new Map(newcomers.map(({ ruleset }) => [ruleset.principal, gateElements(...parsePrincipal(ruleset.principal), 'hold')]));
   const shut = [...holds.values()].flat();
   const shutStep: Step = { transaction: [...foundation, ...(shut.length === 0 ? [] : [{ do: 'add' as const, elements: shut }])], prepares: [], completes: [], releases: [] };

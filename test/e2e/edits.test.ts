@@ -129,6 +129,12 @@ test.serial('a bad file without a last good version is rejected, and the users i
   await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'passes');
 });
 
+test.serial('so are those of a file that is good by itself and not with the others', async (t) => {
+  await world().policy('worker.yaml', policy('worker', '"@nobody-knows"'));
+  await until('it is rejected for that', async () => /group "@nobody-knows" is not defined/.test((await world().waitState('worker', 'rejected')).message ?? ''));
+  await check(t, world(), ['worker', 'tcp', '45.64.0.10', 443], 'is refused');
+});
+
 test.serial('… until it is corrected', async (t) => {
   await world().policy('worker.yaml', policy('worker', '45.64.0.0/16'));
   await world().waitState('worker', 'active');
