@@ -210,6 +210,10 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
     return changed.length > 0;
   };
 
+  /** Whether it only comes into force because the one that masked it is gone, which may be back in a moment. */
+  const isBelow = (file: PolicyFile, masking: PolicyFile): boolean =>
+    directories.indexOf(dirname(file.path)) > directories.indexOf(dirname(masking.path)) && found.get(dirname(masking.path))?.has(masking.name) !== true;
+
   return {
     scan({ full, settle, touched }) {
       const failures: string[] = [];
@@ -224,7 +228,8 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
       const now = performance.now();
       const next = new Map(files.map(({ name, file }) => [name, file]));
       for (const [name, file] of effective) {
-        if (next.has(name)) {
+        const other = next.get(name);
+        if (other !== undefined && !isBelow(other, file)) {
           goneSince.delete(name);
           continue;
         }
