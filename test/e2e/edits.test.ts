@@ -42,7 +42,8 @@ test.serial('an edit that removes an entry stops its flows at the next packet, a
   for (const flow of [...removed, ...kept]) t.is((await flow.exchange()).result, 'echoed');
   await world().policy('webapp.yaml', policy('webapp', '45.64.0.0/16'));
   await until('the removed entry is refused', async () => !(await passes(world(), ['webapp', 'tcp', '91.200.0.1', 443])), 1000);
-  t.is((await removed[0].exchange()).result, 'ECONNRESET');
+  // whichever comes first: the reset for its next packet, or the daemon that destroys its socket
+  t.regex((await removed[0].exchange()).result, /^ECONN(?:RESET|ABORTED)$/);
   t.is((await removed[1].exchange()).result, 'eperm');
   for (const flow of kept) t.is((await flow.exchange()).result, 'echoed');
 });
