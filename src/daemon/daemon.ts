@@ -281,7 +281,10 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     permits,
     blocks,
     write: (name, data) => state.write(name, data),
-    enforce: () => running.request('names'),
+    enforce: async () => {
+      await running.request('names');
+      return running.unloaded || running.state === 'enforcing';
+    },
     resolve: (name) => resolver.again(name),
     events,
     log,
@@ -334,6 +337,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     every(lookPace(config), () => running.trigger('interval')),
     every(SIGHTINGS_MILLISECONDS, () => {
       if (sightings.expire(performance.now())) running.trigger('names');
+      permits.look();
     }),
   ];
   const watchdog = watchdogInterval(environment);

@@ -44,7 +44,7 @@ export type DnsFilterOptions = {
   readonly addressTimeout: number;
 };
 
-/** Questions to upstream that one service may have under way, so that it cannot take the place of the others. */
+/** Queries of one service that may wait for an answer from upstream, so that it cannot take the place of the others. */
 const MOST_UNDER_WAY = 256;
 /** Questions to upstream per second and service, and as many at once after a pause. */
 const MOST_PER_SECOND = 30_000;
@@ -56,8 +56,8 @@ type Revision = symbol;
 type Prepared = {
   readonly linked: LinkedPolicy;
   readonly view: View | null;
-  /** Under which confinement, and since when unchallenged, the addresses are known to be in the kernel. */
-  opened: { readonly revision: Revision; readonly epoch: number } | null;
+  /** Under which confinement, and since when unchallenged, the addresses are known to be in the kernel, or on their way. */
+  opened: { readonly revision: Revision; readonly epoch: number; readonly done: boolean; readonly open: Promise<boolean> } | null;
 };
 
 /** `fresh`: read already, for whoever is the first to get it; not kept. */
@@ -88,6 +88,13 @@ const failure = (text: string): ExtendedError => ({ code: EDE.NETWORK_ERROR, tex
 function analysisOf(bytes: Uint8Array): Analysis | null {
   const analysed = analyse(bytes);
   return analysed.ok ? analysed.analysis : null;
+}
+
+/** A confinement that knows these addresses as well. */
+function withAddresses(confinement: Confinement, seen: View['seen']): Confinement {
+  const addresses = new Map(confinement.addresses);
+  for (const [name, more] of seen) addresses.set(name, [...(addresses.get(name) ?? []), ...more]);
+  return { ...confinement, addresses };
 }
 
 export class DnsFilter {
@@ -171,18 +178,18 @@ export class DnsFilter {
   #limited(served: Served, now: number): boolean {
     served.tokens = Math.min(MOST_PER_SECOND, served.tokens + ((now - served.refilled) / 1000) * MOST_PER_SECOND);
     served.refilled = now;
-    if (served.underWay >= MOST_UNDER_WAY || served.tokens < 1) return true;
+    if (served.tokens < 1) return true;
     served.tokens -= 1;
     return false;
   }
 
   async #fetch(served: Served, request: Request, host: string, key: string, now: number): Promise<Buffer | null> {
     let asked = this.#asked.get(key);
+    if (served.underWay >= MOST_UNDER_WAY || (asked === undefined && this.#limited(served, now))) {
+      served.statistics.counts.limited += 1;
+      return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'too many queries are under way' });
+    }
     if (asked === undefined) {
-      if (this.#limited(served, now)) {
-        served.statistics.counts.limited += 1;
-        return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'too many queries are under way' });
-      }
       asked = this.#ask(request, host, key);
       this.#asked.set(key, asked);
     }
@@ -253,14 +260,29 @@ export class DnsFilter {
     if (view.seen.size === 0) return this.#finish(served, request, view, answer, cached);
     const { revision } = served;
     const epoch = this.#options.epoch();
-    if (prepared.opened?.revision === revision && prepared.opened.epoch === epoch) return this.#finish(served, request, view, answer, cached);
-    this.#learn(served, view, answer);
-    return this.#open(served, view).then((open) => {
+    const isCurrent = prepared.opened?.revision === revision && prepared.opened.epoch === epoch;
+    if (isCurrent && prepared.opened?.done === true) return this.#finish(served, request, view, answer, cached);
+    // all who wait for the same answer wait for one opening
+    const opening = isCurrent && prepared.opened !== null ? prepared.opened : this.#begin(served, prepared, view, answer, epoch);
+    return opening.open.then((open) => {
       if (served.linked !== prepared.linked) return this.#resolve(served, request); // another policy is in force by now
       if (!open) return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' });
-      prepared.opened = { revision, epoch };
       return this.#finish(served, request, view, answer, cached);
     });
+  }
+
+  #begin(served: Served, prepared: Prepared, view: View, answer: Answer, epoch: number): NonNullable<Prepared['opened']> {
+    const { revision } = served;
+    this.#learn(served, view, answer);
+    const open = this.#open(served, view);
+    const opening = { revision, epoch, done: false, open };
+    prepared.opened = opening;
+    // with what failed it is tried anew
+    const settle = (isOpen: boolean) => {
+      if (prepared.opened === opening) prepared.opened = isOpen ? { ...opening, done: true } : null;
+    };
+    void open.then(settle, () => settle(false));
+    return opening;
   }
 
   #finish(served: Served, request: Request, { template, guarded }: View, { storedAt }: Answer, cached: boolean): Buffer {
@@ -272,8 +294,10 @@ export class DnsFilter {
   }
 
   /** Resolves once the addresses are in the kernel; false: they cannot be. */
-  async #open({ confinement, statistics }: Served, { openings }: View): Promise<boolean> {
+  async #open({ confinement: present, statistics, matcher }: Served, { openings, seen }: View): Promise<boolean> {
     const { grant, catchUp } = this.#options;
+    // what is denied at some ports is so from the first moment, and not from when its addresses are compiled
+    const confinement = [...seen.keys()].some(matcher.isDenied) ? withAddresses(present, seen) : present;
     const elements = new Map<string, readonly Element[]>();
     for (const { rules, addresses } of openings) {
       for (const [principal, more] of compileAddresses(confinement, addresses, rules, this.#options)) elements.set(principal, [...(elements.get(principal) ?? []), ...more]);

@@ -13,6 +13,9 @@ import type { Confinement } from '../ruleset/confinement.ts';
 /** Addresses that one name's rules admit. */
 export type Opening = { readonly host: string; readonly rules: readonly Rule[]; readonly addresses: readonly Address[] };
 
+/** More addresses than this in one answer nobody needs, and each costs a look-up and an element of the kernel's. */
+const MOST_ADDRESSES = 256;
+
 export type View = {
   readonly template: Template;
   /** By name: the question's, and targets of HTTPS and SVCB records that are listed themselves. */
@@ -73,9 +76,10 @@ function hintHost({ own, target }: HintRecord, host: string): string | null {
   return own ? host : target;
 }
 
-/** What one service gets of an answer; null: it cannot be put together without what must go. */
+/** What one service gets of an answer; null: it cannot be put together without what must go, or has too many addresses. */
 export function viewOf({ host, analysis, confinement, allowing, audit }: ViewInput): View | null {
   const { message, addresses, hints, foreign } = analysis;
+  if (addresses.length + hints.reduce((sum, hint) => sum + hint.addresses.length, 0) > MOST_ADDRESSES) return null;
   const judge = new Judge(confinement);
   const rules = allowing(host);
   const drop = new Set<WireRecord>(foreign);

@@ -7,20 +7,22 @@ import type { Config } from '../config/config.ts';
 /** A look takes long if it takes more than that. */
 const SHORT_MILLISECONDS = 300;
 const REST = 100;
-/** An address of a name is renewed by a look that finds less than half of its time left (`expiringElements`). */
+/** An address of a name is renewed by a look that finds less than half of its time left (`expiringElements`): between two looks there must be less than that. */
 const LOOKS_PER_LIFETIME = 4;
+/** How late a look may be: as long as it takes until somebody asks again. */
+const ASKED_PER_LIFETIME = 8;
 
 type Times = Pick<Config, 'reconcileInterval' | 'dns'>;
 
 const longestPause = ({ dns }: Times) => dns.maxStale / LOOKS_PER_LIFETIME;
 
 /** How often to ask whether one is due; milliseconds. */
-export const lookPace = (config: Times): number => Math.min(config.reconcileInterval, longestPause(config));
+export const lookPace = (config: Times): number => Math.min(config.reconcileInterval, config.dns.maxStale / ASKED_PER_LIFETIME);
 
 export class FullLooks {
   readonly #config: Times;
   readonly #clock: () => number;
-  #ended = Number.NEGATIVE_INFINITY;
+  #began = Number.NEGATIVE_INFINITY;
   #took = 0;
 
   /** `clock`: milliseconds; monotonic. */
@@ -31,12 +33,12 @@ export class FullLooks {
 
   get due(): boolean {
     if (this.#took <= SHORT_MILLISECONDS) return true;
-    return this.#clock() - this.#ended >= Math.min(this.#took * REST, longestPause(this.#config));
+    return this.#clock() - this.#began >= Math.min(this.#took * REST, longestPause(this.#config));
   }
 
   /** One took that many milliseconds. */
   done(took: number): void {
     this.#took = took;
-    this.#ended = this.#clock();
+    this.#began = this.#clock() - took;
   }
 }

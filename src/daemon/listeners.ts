@@ -3,7 +3,7 @@
  * takes what comes, so the guard is told which datagrams are not to reach it. Pure.
  */
 import type { Listener } from '../host/sockets.ts';
-import { type Address, type Family, formatAddress, formatInterval, type Interval } from '../net/address.ts';
+import { type Address, type Family, formatAddress, formatInterval, type Interval, sameAddress } from '../net/address.ts';
 import { addressIntervals } from '../net/interval.ts';
 import type { Inbound } from '../ruleset/guard.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
@@ -38,6 +38,9 @@ export function judgeListeners(confinements: readonly Confinement[], listeners: 
   const findings = new Map<string, Finding>();
   const sets = { ports: new Set<string>(), sockets4: new Set<string>(), sockets6: new Set<string>() };
   const admitted = { 4: new Map<number, readonly Interval[]>(), 6: new Map<number, readonly Interval[]>() };
+  // a datagram to a port may be for somebody who is not governed: not to be dropped because a governed user has the same port
+  const others = Map.groupBy(listeners.filter(({ protocol, uid }) => protocol === 'udp' && !byUid.has(uid)), ({ port }) => port);
+  const isShared = ({ address, port }: Listener) => (others.get(port) ?? []).some((other) => address === null || (other.address !== null && sameAddress(other.address, address)));
   for (const listener of listeners) {
     const { protocol, address, port, uid } = listener;
     const confinement = byUid.get(uid);
@@ -49,7 +52,7 @@ export function judgeListeners(confinements: readonly Confinement[], listeners: 
       const detail = `uid ${uid} listens on ${protocol} ${place(address, port)}, which its ingress does not allow`;
       findings.set(`${confinement.service} ${detail}`, { service: confinement.service, detail });
     }
-    if (protocol !== 'udp' || confinement.mode === 'audit') continue;
+    if (protocol !== 'udp' || confinement.mode === 'audit' || isShared(listener)) continue;
     if (address === null) sets.ports.add(`${port}`);
     else sets[`sockets${address.family}`].add(`${formatAddress(address)} . ${port}`);
     for (const [family, intervals] of from) {

@@ -2,6 +2,7 @@
  * What an operator changes beside the files: services that are shut, permissions for a while. One change at a time. What shuts is in force first and kept
  * then; what opens is kept first, so that nothing is said to be so that a restart would not know.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { PermitReport } from '../control/api.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
@@ -15,13 +16,16 @@ export type OperatorOptions = {
   readonly blocks: Map<string, string>;
   /** Throws HostError. */
   readonly write: (name: 'grants' | 'blocks', data: unknown) => Promise<void>;
-  /** Resolves when what was changed is enforced. */
-  readonly enforce: () => Promise<void>;
+  /** Resolves when what was changed has been tried to enforce, to whether it could be. */
+  readonly enforce: () => Promise<boolean>;
   /** Asks for a name at once; false: nobody lists it. */
   readonly resolve: (name: string) => Promise<boolean>;
   readonly events: Events;
   readonly log: Logger;
 };
+
+/** A look-up that takes longer is not waited for. */
+const RESOLVE_MILLISECONDS = 5000;
 
 export class Operator {
   readonly #options: OperatorOptions;
@@ -48,9 +52,14 @@ export class Operator {
     }
   }
 
-  /** Tries again to keep what could not be kept. */
+  #notEnforced(done: string): never {
+    throw new HostError(done, 'it is kept, but not in force yet: it is tried again, and netwallctl status says why');
+  }
+
+  /** Tries again to keep what could not be kept, and keeps how much is left of grants: a clock that is set back is not to make it more. */
   retry(): Promise<void> {
     return this.#lane.run(async () => {
+      if (this.#options.permits.counts.size > 0) this.#unsaved.add('grants');
       for (const name of this.#unsaved) {
         try {
           await this.#write(name);
@@ -61,42 +70,50 @@ export class Operator {
     });
   }
 
-  /** Shuts a service, or lets it go; false: it was not shut. Throws HostError when it is in force and not kept. */
+  /** Shuts a service, or lets it go; false: it was not shut. Throws HostError when it is in force and not kept, or kept and not in force. */
   block(service: string, shut: boolean): Promise<boolean> {
     return this.#lane.run(async () => {
       const { blocks, enforce, events, log } = this.#options;
+      const done = shut ? 'block' : 'unblock';
       if (shut === blocks.has(service) && !this.#unsaved.has('blocks')) return shut;
       if (shut) blocks.set(service, blocks.get(service) ?? new Date().toISOString());
       else blocks.delete(service);
-      await enforce();
+      const isEnforced = await enforce();
       events.add('block', { service, blocked: shut });
-      log.warn({ service }, shut ? 'blocked by an operator' : 'no longer blocked by an operator');
-      await this.#keep('blocks', shut ? 'block' : 'unblock');
+      log.warn({ service, enforced: isEnforced }, shut ? 'blocked by an operator' : 'no longer blocked by an operator');
+      await this.#keep('blocks', done);
+      if (!isEnforced) this.#notEnforced(done);
       return true;
     });
   }
 
-  /** Gives a permission. Throws HostError when it cannot be kept; it is then not given. */
-  grant(wanted: Request): Promise<PermitReport> {
-    return this.#lane.run(async () => {
-      const { permits, enforce, resolve, events, log } = this.#options;
-      const permit = permits.add(wanted);
+  /** Gives a permission. Throws HostError when it cannot be kept (it is then not given), or is kept and not in force. */
+  async grant(wanted: Request): Promise<PermitReport> {
+    const { permits, enforce, resolve, events, log } = this.#options;
+    const permit = await this.#lane.run(async () => {
+      const given = permits.add(wanted);
       try {
         await this.#write('grants');
       } catch (error) {
-        permits.revoke(({ id }) => id === permit.id);
+        permits.revoke(({ id }) => id === given.id);
+        // a run may have begun meanwhile
+        await enforce();
         throw error;
       }
-      await enforce();
-      // a name that nobody has asked for yet: the first connection is not to fail for want of its address
-      if (await resolve(wanted.to.toLowerCase())) await enforce();
-      events.add('grant', { outcome: 'granted', grant: permit });
-      log.warn({ ...permit }, 'granted by an operator');
-      return permit;
+      if (!(await enforce())) this.#notEnforced('grant');
+      return given;
     });
+    // a name that nobody has asked for yet: the first connection is not to fail for want of its address. Nobody else waits for that
+    const limit = new AbortController();
+    const isResolved = await Promise.race([resolve(wanted.to.toLowerCase()), sleep(RESOLVE_MILLISECONDS, false, { signal: limit.signal, ref: false }).catch(() => false)]);
+    limit.abort();
+    if (isResolved) await enforce();
+    events.add('grant', { outcome: 'granted', grant: permit });
+    log.warn({ ...permit }, 'granted by an operator');
+    return permit;
   }
 
-  /** Ends grants by number or service, or all; returns those that were there. Throws HostError when that is in force and not kept. */
+  /** Ends grants by number or service, or all; returns those that were there. Throws HostError when that is in force and not kept, or kept and not in force. */
   revoke(which: string): Promise<readonly PermitReport[]> {
     return this.#end('revoked', () => this.#options.permits.revoke(({ id, service }) => which === 'all' || which === service || which === `${id}`));
   }
@@ -114,9 +131,10 @@ export class Operator {
     return this.#lane.run(async () => {
       const ended = end();
       if (ended.length === 0) return ended;
-      await this.#options.enforce();
+      const isEnforced = await this.#options.enforce();
       for (const grant of ended) this.#options.events.add('grant', { outcome, grant });
       await this.#keep('grants', 'revoke');
+      if (!isEnforced) this.#notEnforced('revoke');
       return ended;
     });
   }

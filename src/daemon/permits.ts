@@ -118,10 +118,19 @@ export class Permits {
     this.#timer = setTimeout(() => this.#expire(), Math.min(Math.max(0, next), LONGEST_TIMER)).unref();
   }
 
+  /** By either clock: one stands still while the host is suspended, the other may be set back. */
+  #isOver({ until, saved }: Permit): boolean {
+    return until <= this.#options.now() || saved.until <= this.#options.wall();
+  }
+
+  /** Ends what has run out without the timer's noticing: it does not run while the host is suspended. */
+  look(): void {
+    if (this.#started && this.#permits.some((permit) => this.#isOver(permit))) this.#expire();
+  }
+
   #expire(): void {
-    const now = this.#options.now();
-    const over = this.#permits.filter(({ until }) => until <= now);
-    this.#change(this.#permits.filter(({ until }) => until > now));
+    const over = this.#permits.filter((permit) => this.#isOver(permit));
+    this.#change(this.#permits.filter((permit) => !over.includes(permit)));
     if (over.length === 0) return;
     for (const permit of over) this.#options.onExpired(this.#reportOf(permit));
     this.#options.onChange();
@@ -140,9 +149,8 @@ export class Permits {
   }
 
   #rules(service: string, linked: LinkedPolicy): readonly Rule[] {
-    const now = this.#options.now();
     return this.#permits
-      .filter(({ saved, until }) => saved.service === service && until > now)
+      .filter((permit) => permit.saved.service === service && !this.#isOver(permit))
       .toSorted((a, b) => b.until - a.until) // where two overlap, the longer one has the ground
       .flatMap(({ saved, until, seconds }) => {
         const found = temporaryRules(saved, linked.policy.dns, `grant ${saved.id}`);

@@ -81,6 +81,7 @@ const SWEEP_MILLISECONDS = 500;
 const ATTEMPTS = 3;
 /** What may have been a change of ours, or of another table, is looked into at once, and then no more than a part of the time. */
 const SUSPECT = { least: 200, factor: 20 };
+const AFTER_MENDING_MILLISECONDS = 1000;
 const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
@@ -104,6 +105,8 @@ export class Reconciler {
   #suspectAgain = 0;
   #suspicion: NodeJS.Timeout | null = null;
   #failures = 0;
+  #retry: NodeJS.Timeout | null = null;
+  #looksAfterMending = false;
   /** That has not begun yet: all who ask share it. */
   #comparison: Promise<readonly string[]> | null = null;
 
@@ -190,7 +193,9 @@ export class Reconciler {
     this.#fault = error.message;
     const wait = Math.min(RETRY_MILLISECONDS.first * 2 ** (this.#failures - 1), RETRY_MILLISECONDS.most);
     this.#options.log.error({ err: error.message, retryInMilliseconds: wait }, 'cannot enforce; what is in the kernel stays');
-    setTimeout(() => this.trigger('retry'), wait).unref();
+    // of many failures the last one's, or each would have its own for ever
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.trigger('retry'), wait).unref();
   }
 
   async #run(causes: ReadonlySet<Cause>, started: number): Promise<void> {
@@ -372,6 +377,14 @@ export class Reconciler {
     const { enforcer, drift, log } = this.#options;
     try {
       const wrong = await this.#runs.alone(() => enforcer.mend(elements));
+      // nft may have told of some of them only (nft-monitor.ts): when it is quiet again, everything is looked at
+      if (!this.#looksAfterMending) {
+        this.#looksAfterMending = true;
+        setTimeout(() => {
+          this.#looksAfterMending = false;
+          this.changedByOther({ process: null, gone: false, elements: null, certain: false });
+        }, AFTER_MENDING_MILLISECONDS).unref();
+      }
       if (wrong.length === 0) return;
       const milliseconds = Math.round((performance.now() - since) * 10) / 10;
       const detail = wrong.join('; ').slice(0, 500);

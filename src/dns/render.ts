@@ -6,7 +6,7 @@ import dnsPacket from 'dns-packet';
 import { ownCopy } from './own-copy.ts';
 import type { Edns, Request } from './request.ts';
 import { FLAG, sanitisedTtl, TYPE, UDP_PAYLOAD } from './types.ts';
-import { type Name, readName, type WireMessage, type WireRecord } from './wire.ts';
+import { type Name, readName, WireError, type WireMessage, type WireRecord } from './wire.ts';
 
 /** A message without OPT, and where TTLs stand in it. */
 export type Template = { readonly bytes: Uint8Array; readonly ttls: readonly number[]; readonly questionEnd: number };
@@ -21,6 +21,8 @@ export type Edits = {
 export type ExtendedError = { readonly code: number; readonly text: string };
 
 const HEADER = 12;
+/** What fits into a message over TCP (RFC 1035 §4.2.2), less what is added of our own. */
+const MOST_OCTETS = 65_535 - 512;
 /** Octets of data before the names, for types whose names may be compressed (RFC 1035 §3.3, RFC 2782, RFC 6672), and how many names there are. */
 const NAMES_IN_DATA: ReadonlyMap<number, { readonly skip: number; readonly names: number }> = new Map([
   [TYPE.NS, { skip: 0, names: 1 }],
@@ -52,7 +54,7 @@ function plainData({ bytes }: WireMessage, { type, start, end }: WireRecord): Ui
 
 const kept = (records: readonly WireRecord[], { drop }: Edits) => records.filter((record) => record.type !== TYPE.OPT && !drop.has(record));
 
-/** Throws WireError where a record's data cannot be read. */
+/** Throws WireError where a record's data cannot be read, or it is too long without compression. */
 function rebuild(message: WireMessage, edits: Edits): Template {
   const sections = [message.answers, message.authorities, message.additionals].map((records) => kept(records, edits));
   const head = Buffer.from(message.bytes.subarray(0, message.questionEnd));
@@ -63,6 +65,7 @@ function rebuild(message: WireMessage, edits: Edits): Template {
   for (const record of sections.flat()) {
     const name = nameBytes(record.name);
     const data = edits.replace.get(record) ?? plainData(message, record);
+    if (at + name.length + 10 + data.length > MOST_OCTETS) throw new WireError('too long without compressed names');
     const fixed = Buffer.alloc(10);
     fixed.writeUInt16BE(record.type, 0);
     fixed.writeUInt16BE(record.class, 2);
@@ -90,7 +93,11 @@ export function template(message: WireMessage, edits: Edits): Template {
   const optLast = opts.length === 0 || (opts.length === 1 && last?.type === TYPE.OPT);
   if (edits.drop.size > 0 || edits.replace.size > 0 || !optLast || lastEnd(message) !== bytes.length) return rebuild(message, edits);
   const records = [...answers, ...authorities, ...additionals].filter(({ type }) => type !== TYPE.OPT);
-  if (opts.length === 0 || last === undefined) return { bytes, ttls: records.map(ttlAt), questionEnd };
+  if (opts.length === 0 || last === undefined) {
+    if (bytes.length > MOST_OCTETS) throw new WireError('too long for a record of our own');
+    return { bytes, ttls: records.map(ttlAt), questionEnd };
+  }
+  if (last.at > MOST_OCTETS) throw new WireError('too long for a record of our own');
   const copy = ownCopy(bytes.subarray(0, last.at));
   copy.writeUInt16BE(additionals.length - 1, 10);
   return { bytes: copy, ttls: records.map(ttlAt), questionEnd };

@@ -29,7 +29,11 @@ const MAX_CONNECTIONS = 64;
 const IDLE_MILLISECONDS = 10_000;
 /** Of answers that a client does not fetch; past it, its further queries wait. */
 const MAX_PENDING = 256 * 1024;
+/** Of queries of one connection; past it, the further ones wait. */
+const MOST_UNANSWERED = 64;
 const RECEIVE_BUFFER = 1024 * 1024;
+/** Of a message over TCP. */
+const MOST_OCTETS = 65_535;
 const NO_IPV6 = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
@@ -63,26 +67,36 @@ function listenStreams(address: string, port: number, serve: (socket: Socket) =>
 }
 
 /** Queries over TCP, each after two octets of length (RFC 1035 §4.2.2, RFC 7766); answers go back as they are ready. */
-function serveStream(socket: Socket, answer: (query: Uint8Array) => ReturnType<Answer>): void {
+function serveStream(socket: Socket, answer: (query: Uint8Array) => Promise<Buffer | null>): void {
   let received: Buffer = Buffer.alloc(0);
+  let unanswered = 0;
+  const isBehind = () => unanswered >= MOST_UNANSWERED || socket.writableLength > MAX_PENDING;
   const reply = (bytes: Buffer | null) => {
-    if (bytes === null || !socket.writable) return;
-    const size = Buffer.alloc(2);
-    size.writeUInt16BE(bytes.length);
-    socket.write(Buffer.concat([size, bytes]));
-    if (socket.writableLength > MAX_PENDING) socket.pause();
+    unanswered -= 1;
+    if (bytes !== null && socket.writable) {
+      const size = Buffer.alloc(2);
+      size.writeUInt16BE(bytes.length);
+      socket.write(Buffer.concat([size, bytes]));
+    }
+    proceed();
   };
-  socket.on('error', () => socket.destroy());
-  socket.on('drain', () => socket.resume());
-  socket.setTimeout(IDLE_MILLISECONDS, () => socket.destroy());
-  socket.on('data', (chunk: Buffer) => {
-    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
-    while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+  const proceed = () => {
+    while (!isBehind() && received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const end = 2 + received.readUInt16BE(0);
       const query = received.subarray(2, end);
       received = received.subarray(end);
-      void Promise.resolve(answer(query)).then(reply);
+      unanswered += 1;
+      void answer(query).then(reply);
     }
+    if (isBehind()) socket.pause();
+    else socket.resume();
+  };
+  socket.on('error', () => socket.destroy());
+  socket.on('drain', proceed);
+  socket.setTimeout(IDLE_MILLISECONDS, () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    proceed();
   });
 }
 
@@ -96,16 +110,30 @@ export class DnsListeners {
     this.#ports = new Map(options.remembered);
   }
 
+  /** A mistake in what answers one query costs that query its answer, and nobody else theirs. */
+  async #contained(reply: ReturnType<Answer>): Promise<Buffer | null> {
+    try {
+      const bytes = await reply;
+      if (bytes === null || bytes.length <= MOST_OCTETS) return bytes;
+      throw new RangeError(`an answer of ${bytes.length} octets`);
+    } catch (error) {
+      this.#options.log.error({ err: messageOf(error) }, 'a query of DNS has no answer');
+      return null;
+    }
+  }
+
   async #openAt(service: string, port: number): Promise<Listener> {
     const closers: (() => void)[] = [];
     const { answer } = this.#options;
     const receive = (socket: Datagrams) => {
       socket.on('message', (query, { port: from, address }) => {
+        // to port 0 nothing can be sent: it is forged
+        if (from === 0) return;
         const reply = answer(service, query, true);
         const send = (bytes: Buffer | null) => {
           if (bytes !== null && closers.length > 0) socket.send(bytes, from, address);
         };
-        if (reply instanceof Promise) void reply.then(send);
+        if (reply instanceof Promise) void this.#contained(reply).then(send);
         else send(reply);
       });
       closers.push(() => socket.close());
@@ -120,7 +148,7 @@ export class DnsListeners {
           const server = await listenStreams(address, chosen, (connection) => {
             connections.add(connection);
             connection.on('close', () => connections.delete(connection));
-            serveStream(connection, (query) => answer(service, query, false));
+            serveStream(connection, (query) => this.#contained(answer(service, query, false)));
           });
           closers.push(() => {
             server.close();

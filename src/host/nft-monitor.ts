@@ -5,6 +5,7 @@
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import type { Logger } from 'pino';
+import { protocolName } from '../ruleset/protocol.ts';
 import { NFT_ENVIRONMENT } from './nft-child.ts';
 import type { OwnProcesses } from './nft-own.ts';
 
@@ -30,7 +31,12 @@ const MOST_ELEMENTS = 200;
 function keysOf(body: string): string[] | null {
   if (body.length > 10_000 || body.includes('[invalid type]')) return null;
   const bare = body.replaceAll(/"[^"]*"/g, '""');
-  return bare.split(', ').map((element) => element.trim().replace(/ (?:counter|timeout|expires|comment|:) .*$/, ''));
+  return bare.split(', ').map((element) => {
+    const parts = element.trim().replace(/ (?:counter|timeout|expires|comment|:) .*$/, '').split(' . ');
+    // where nft knows no protocol names
+    if (/^\d+$/.test(parts[2] ?? '')) parts[2] = protocolName(Number(parts[2]));
+    return parts.join(' . ');
+  });
 }
 
 export type MonitorOptions = {
@@ -89,7 +95,10 @@ export function watchNft({ nft, table, own, onChange, onOther, log }: MonitorOpt
       const [, pid, name = ''] = GENERATION.exec(line) ?? [];
       if (pid === undefined) {
         // "We lost some netlink events!" (ENOBUFS)
-        if (line.startsWith('# ERROR')) onChange({ process: null, gone: false, elements: null, certain: true });
+        // or the name of a process that spoils the line
+        if (!line.startsWith('# ERROR') && !line.startsWith('# new generation')) return;
+        onChange({ process: null, gone, elements: null, certain: true });
+        [touched, gone, silent, elements, mark] = [false, false, true, [], null];
         return;
       }
       // nft 1.0.6 says nothing of keys without a range in sets of intervals, of whatever table: it may have been ours

@@ -15,7 +15,17 @@ type Waiting = {
   readonly reject: (error: Error) => void;
 };
 
-type Connection = { readonly socket: Socket; readonly waiting: Map<number, Waiting>; readonly used: Set<number>; received: Buffer; closed: boolean };
+type Connection = {
+  readonly socket: Socket;
+  readonly waiting: Map<number, Waiting>;
+  readonly used: Set<number>;
+  received: Buffer;
+  /** When anything came last; milliseconds. */
+  heard: number;
+  /** Gets no further questions. */
+  retired: boolean;
+  closed: boolean;
+};
 
 const MOST_CONNECTIONS = 2;
 const MOST_UNDER_WAY = 64;
@@ -49,6 +59,7 @@ export class StreamPool {
   #askOnce(question: Question, deadline: number, askAd: boolean): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
     return new Promise((resolve, reject) => {
       const connection = this.#choose();
+      const asked = performance.now();
       let id = random16();
       while (connection.used.has(id)) id = random16();
       connection.used.add(id);
@@ -56,6 +67,8 @@ export class StreamPool {
       const timer = setTimeout(() => {
         connection.waiting.delete(id);
         reject(new Error('no answer'));
+        // silent since before it was asked: whatever is asked there next would wait in vain as well
+        connection.retired ||= connection.heard < asked;
         // one that trickles or stalls is not worth keeping
         if (connection.waiting.size === 0) this.#end(connection, new Error('no answer'));
       }, Math.max(1, deadline - performance.now())).unref();
@@ -68,11 +81,13 @@ export class StreamPool {
 
   #choose(): Connection {
     let least: Connection | null = null;
+    let usable = 0;
     for (const connection of this.#connections) {
-      if (connection.used.size >= QUESTIONS_PER_CONNECTION) continue;
+      if (connection.retired || connection.used.size >= QUESTIONS_PER_CONNECTION) continue;
+      usable += 1;
       if (least === null || connection.waiting.size < least.waiting.size) least = connection;
     }
-    if (least !== null && (least.waiting.size < MOST_UNDER_WAY || this.#connections.size >= MOST_CONNECTIONS)) return least;
+    if (least !== null && (least.waiting.size < MOST_UNDER_WAY || usable >= MOST_CONNECTIONS)) return least;
     return this.#open();
   }
 
@@ -86,7 +101,7 @@ export class StreamPool {
   }
 
   #open(): Connection {
-    const connection: Connection = { socket: this.#connect(), waiting: new Map(), used: new Set(), received: Buffer.alloc(0), closed: false };
+    const connection: Connection = { socket: this.#connect(), waiting: new Map(), used: new Set(), received: Buffer.alloc(0), heard: 0, retired: false, closed: false };
     const { socket } = connection;
     this.#connections.add(connection);
     let failure: Error | null = null;
@@ -104,6 +119,7 @@ export class StreamPool {
   }
 
   #receive(connection: Connection, chunk: Buffer): void {
+    connection.heard = performance.now();
     connection.received = connection.received.length === 0 ? chunk : Buffer.concat([connection.received, chunk]);
     for (;;) {
       const { received } = connection;

@@ -220,12 +220,15 @@ function reject(file: PolicyFile, problems: readonly Problem[]): Outcome {
   return { services, problems, good: null };
 }
 
+/** Files that are refused for what lies between them and others, so that their groups are not for others either; with the reasons. */
+type Withdrawn = ReadonlyMap<PolicyFile, readonly Problem[]>;
+
 /** Groups of every file, of its last good version where the file is bad, and who defines a name again. */
-function collectGroups(files: readonly PolicyFile[], previous: ReadonlyMap<string, GoodVersion>): { groups: Groups; redefined: ReadonlyMap<PolicyFile, Problem[]> } {
+function collectGroups(files: readonly PolicyFile[], previous: ReadonlyMap<string, GoodVersion>, withdrawn: Withdrawn): { groups: Groups; redefined: ReadonlyMap<PolicyFile, Problem[]> } {
   const groups = new Map<string, DestinationGroup>();
   const redefined = new Map<PolicyFile, Problem[]>();
   for (const file of files) {
-    const bad = errors(file.refusals).length + errors(file.parsed.problems).length > 0;
+    const bad = withdrawn.has(file) || errors(file.refusals).length + errors(file.parsed.problems).length > 0;
     const good = previous.get(file.name);
     const defined = bad ? (good === undefined ? [] : readGood(good).file.groups) : file.parsed.groups;
     for (const group of defined) {
@@ -256,27 +259,40 @@ function rank(file: PolicyFile, previous: ReadonlyMap<string, GoodVersion>): num
 
 /** Decides which version of each file is in force. What was in force before keeps its claims: a newcomer never takes a principal from a standing policy. */
 export function buildPolicySet(files: readonly PolicyFile[], previous: ReadonlyMap<string, GoodVersion>, idOf: IdOf): PolicySet {
+  let withdrawn: Withdrawn = new Map();
+  for (;;) {
+    const { set, refused } = attempt(files, previous, withdrawn, idOf);
+    // who uses groups of a file that turns out to be refused has to do without them: each time round there are fewer
+    const more = [...refused].filter(([file]) => file.parsed.groups.length > 0 && !withdrawn.has(file));
+    if (more.length === 0) return set;
+    withdrawn = new Map([...withdrawn, ...more]);
+  }
+}
+
+function attempt(files: readonly PolicyFile[], previous: ReadonlyMap<string, GoodVersion>, withdrawn: Withdrawn, idOf: IdOf): { readonly set: PolicySet; readonly refused: ReadonlyMap<PolicyFile, readonly Problem[]> } {
   const ranks = new Map(files.map((file) => [file, rank(file, previous)]));
   const ordered = files.toSorted((a, b) => (ranks.get(a) ?? 0) - (ranks.get(b) ?? 0));
-  const { groups, redefined } = collectGroups(ordered, previous);
+  const { groups, redefined } = collectGroups(ordered, previous, withdrawn);
   const claims: Claims = { services: new Map(), principals: new Map() };
   const outcomes = new Map<PolicyFile, Outcome>();
   const refused = new Map<PolicyFile, readonly Problem[]>();
+  const rejected = new Map<PolicyFile, readonly Problem[]>();
   for (const file of ordered) {
-    const outcome = tryCurrent(file, groups, redefined.get(file) ?? [], claims, idOf);
+    const outcome = withdrawn.get(file) ?? tryCurrent(file, groups, redefined.get(file) ?? [], claims, idOf);
     if ('services' in outcome) {
       outcomes.set(file, outcome);
       continue;
     }
+    refused.set(file, outcome);
     const good = previous.get(file.name);
     const fallen = good === undefined ? null : fallBack(good, outcome, claims, idOf);
-    if (fallen === null) refused.set(file, outcome);
+    if (fallen === null) rejected.set(file, outcome);
     else outcomes.set(file, fallen);
   }
   // last, so that whoever has a good policy keeps it
-  for (const [file, problems] of refused) outcomes.set(file, reject(file, problems));
+  for (const [file, problems] of rejected) outcomes.set(file, reject(file, problems));
   const kept = files.flatMap((file) => outcomes.get(file) ?? []);
-  return {
+  const set: PolicySet = {
     services: kept.flatMap(({ services }) => services),
     badFiles: files.flatMap((file) => {
       if (file.parsed.problems.length === 0 && (outcomes.get(file)?.problems.length ?? 0) === 0) return [];
@@ -285,4 +301,5 @@ export function buildPolicySet(files: readonly PolicyFile[], previous: ReadonlyM
     }),
     good: new Map(kept.flatMap(({ good }) => (good === null ? [] : [[good.name, good] as const]))),
   };
+  return { set, refused };
 }

@@ -33,6 +33,8 @@ export type NameMatcher = {
   readonly allowing: (host: string) => readonly Rule[];
   /** The deny entry that refuses a name altogether, at every port; null: there is none. */
   readonly denying: (host: string) => Rule | null;
+  /** Whether a deny entry lists a name, be it for some ports only: its addresses are not open at those, as soon as they are known. */
+  readonly isDenied: (host: string) => boolean;
   /** Listed by itself, not by a wildcard: it is resolved ahead. */
   readonly isExact: (host: string) => boolean;
 };
@@ -42,10 +44,11 @@ const matchers = new WeakMap<LinkedPolicy, NameMatcher>();
 export function nameMatcher(linked: LinkedPolicy): NameMatcher {
   const before = matchers.get(linked);
   if (before !== undefined) return before;
-  const [allow, deny] = [indexOf(linked.allow), indexOf(linked.deny.filter(everyPort))];
+  const [allow, deny, anyDeny] = [indexOf(linked.allow), indexOf(linked.deny.filter(everyPort)), indexOf(linked.deny)];
   const matcher: NameMatcher = {
     allowing: (host) => find(allow, host),
     denying: (host) => find(deny, host)[0] ?? null,
+    isDenied: (host) => find(anyDeny, host).length > 0,
     isExact: (host) => allow.exact.has(host),
   };
   matchers.set(linked, matcher);

@@ -7,10 +7,14 @@ import { type Address, formatAddress, parseAddress } from '../net/address.ts';
 import { RecentMap } from './recent-map.ts';
 
 type Seen = { readonly address: Address; until: number };
-type Service = { readonly names: RecentMap<Seen[]>; snapshot: ReadonlyMap<string, readonly Address[]> | null };
+/** By family and address. */
+type Known = Map<string, Seen>;
+type Service = { readonly names: RecentMap<Known>; snapshot: ReadonlyMap<string, readonly Address[]> | null };
 
 /** Names a service may have at a time. Past it those long unasked for go; flows to their addresses drain. */
 const MOST_NAMES = 16_384;
+/** Addresses that one name may have at a time; past it those go that have the least time left. */
+const MOST_ADDRESSES = 1024;
 const NONE: ReadonlyMap<string, readonly Address[]> = new Map();
 
 export const savedSightings = z.record(z.string(), z.record(z.string(), z.array(z.tuple([z.string(), z.number()]))));
@@ -29,16 +33,21 @@ export class Sightings {
   learn(service: string, name: string, addresses: readonly Address[], until: number): void {
     const known = this.#serviceOf(service);
     const before = known.names.get(name);
-    const seen = before ?? [];
+    const seen: Known = before ?? new Map();
     let more = before === undefined;
     for (const address of addresses) {
-      const same = seen.find((one) => one.address.value === address.value && one.address.family === address.family);
+      const key = `${address.family} ${address.value}`;
+      const same = seen.get(key);
       if (same !== undefined) {
         if (same.until < until) same.until = until;
         continue;
       }
-      seen.push({ address, until });
+      seen.set(key, { address, until });
       more = true;
+    }
+    if (seen.size > MOST_ADDRESSES) {
+      const longest = [...seen].toSorted(([, a], [, b]) => b.until - a.until);
+      for (const [key] of longest.slice(MOST_ADDRESSES)) seen.delete(key);
     }
     if (before === undefined) known.names.set(name, seen);
     if (more) known.snapshot = null;
@@ -58,7 +67,7 @@ export class Sightings {
     if (known === undefined) return NONE;
     if (known.snapshot === null) {
       const snapshot = new Map<string, readonly Address[]>();
-      for (const [name, seen] of known.names.entries()) snapshot.set(name, seen.map(({ address }) => address));
+      for (const [name, seen] of known.names.entries()) snapshot.set(name, [...seen.values()].map(({ address }) => address));
       known.snapshot = snapshot;
     }
     return known.snapshot;
@@ -69,11 +78,12 @@ export class Sightings {
     let gone = false;
     for (const known of this.#services.values()) {
       for (const [name, seen] of known.names.entries()) {
-        if (seen.every(({ until }) => until > now)) continue;
+        const over = [...seen].filter(([, { until }]) => until <= now);
+        if (over.length === 0) continue;
         gone = true;
         known.snapshot = null;
-        seen.splice(0, seen.length, ...seen.filter(({ until }) => until > now));
-        if (seen.length === 0) known.names.delete(name);
+        for (const [key] of over) seen.delete(key);
+        if (seen.size === 0) known.names.delete(name);
       }
     }
     return gone;
@@ -108,7 +118,7 @@ export class Sightings {
     return Object.fromEntries(
       [...this.#services].map(([service, { names }]) => [
         service,
-        Object.fromEntries([...names.entries()].map(([name, seen]) => [name, seen.map(({ address, until }) => [formatAddress(address), Math.round(until + clockOffset)])])),
+        Object.fromEntries([...names.entries()].map(([name, seen]) => [name, [...seen.values()].map(({ address, until }) => [formatAddress(address), Math.round(until + clockOffset)])])),
       ]),
     );
   }

@@ -48,6 +48,7 @@ export class WrittenSkeleton {
   /** Before that, an earlier run may have left others. */
   #known = false;
   #verified = false;
+  #asked = false;
 
   constructor(table: Table) {
     this.#table = table;
@@ -58,9 +59,9 @@ export class WrittenSkeleton {
     return this.#parts;
   }
 
-  /** Whether what does not match may be a matter of words: nothing has matched yet, and none were learnt. */
+  /** Whether what does not match may be a matter of words: since it was written nothing has matched, and nobody has asked for them. */
   get mayBeWords(): boolean {
-    return !this.#verified && this.#words.size === 0;
+    return !this.#verified && !this.#asked;
   }
 
   #printedOf(parts: Parts): Blocks {
@@ -73,6 +74,7 @@ export class WrittenSkeleton {
     this.#parts = parts;
     this.#blocks = this.#printedOf(parts);
     this.#verified = false;
+    this.#asked = false;
   }
 
   /** What a table that an earlier run left has; null: it is none of ours. */
@@ -95,6 +97,7 @@ export class WrittenSkeleton {
 
   /** `printed`: what this nft prints of the skeleton with these parts, whatever the table is called. */
   learn(parts: Parts, printed: string): void {
+    this.#asked = true;
     const found = blocksOf(printed);
     for (const [name, written] of blocksOf(skeletonText(this.#table, parts))) {
       const words = found.get(name);

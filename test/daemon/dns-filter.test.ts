@@ -291,3 +291,48 @@ test('a service that nobody knows, or that is gone', async (t) => {
   filter.serve([]);
   t.is(rcode(await askFor(filter, 'api.example.com')), 5);
 });
+
+test('ports that are denied for a name are not opened at its addresses, from the first answer on', async (t) => {
+  const { filter, opened } = start(good);
+  filter.serve(states(POLICY.replace('ports: [443]\n  deny:\n    - to: bad.example.com', 'ports: [443, 5432]\n  deny:\n    - to: "*.bad.example.com"\n      ports: [5432]')));
+  t.deepEqual(addresses(await askFor(filter, 'x.bad.example.com')), ['45.64.7.1']);
+  t.deepEqual(opened, ['user 1001: 1001 . 45.64.7.1 . tcp . 443']);
+  await askFor(filter, 'x.example.com');
+  t.true(opened.includes('user 1001: 1001 . 45.64.7.1 . tcp . 5432'), 'of another name they are');
+});
+
+test('who waits for the same answer waits for one opening, and only so many may', async (t) => {
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let grants = 0;
+  const { filter, asked } = start(async (host, type) => (await held, good(host, type)), {
+    grant: async () => {
+      grants += 1;
+      await sleep(5);
+      return true;
+    },
+  });
+  const answers = Array.from({ length: 400 }, () => askFor(filter, 'api.example.com'));
+  release();
+  const codes = (await Promise.all(answers)).map(rcode);
+  t.deepEqual([codes.filter((code) => code === 0).length, codes.filter((code) => code === 2).length], [256, 144]);
+  t.is(asked.length, 1);
+  t.is(grants, 1);
+  t.is(filter.statisticsOf('webapp')?.counts.limited, 144);
+});
+
+test('an opening that failed is tried again by the next one', async (t) => {
+  let tries = 0;
+  const { filter } = start(good, { grant: async () => (tries += 1) > 1, catchUp: async () => false });
+  t.is(rcode(await askFor(filter, 'api.example.com')), 2);
+  t.deepEqual(addresses(await askFor(filter, 'api.example.com')), ['45.64.7.1']);
+});
+
+test('an answer with hundreds of addresses, or one that is too long without its private ones, is of no use', async (t) => {
+  const many = (count: number, first: string) => (host: string, type: number) => ok(host, type, [a(first), ...Array.from({ length: count }, (_, index) => a(`45.66.${index >> 8}.${index & 255}`))]);
+  t.is(rcode(await askFor(start(many(255, '45.64.7.1')).filter, 'api.example.com', 'webapp', false)), 0);
+  t.is(rcode(await askFor(start(many(256, '45.64.7.1')).filter, 'api.example.com', 'webapp', false)), 2);
+  const texts = Array.from({ length: 260 }, () => record(QNAME, 16, Buffer.concat([Buffer.from([240]), Buffer.alloc(240, 0x78)])));
+  const host = `${'x'.repeat(60)}.${'y'.repeat(60)}.example.com`;
+  t.is(rcode(await askFor(start((asked, type) => ok(asked, type, [a('10.0.0.1'), a('45.64.7.1'), ...texts.slice(0, 240)])).filter, host, 'webapp', false)), 2, 'names written out make it longer than a message may be');
+});

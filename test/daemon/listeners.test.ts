@@ -53,6 +53,17 @@ test('TCP is judged by its answers: the guard hears of UDP alone', (t) => {
   t.deepEqual(judge(listener('tcp', null, 8081), listener('udp', null, 9, 1002), listener('udp', null, 9, 1003)).inbound, NO_INBOUND);
 });
 
+test('what somebody who is not governed can receive as well is not dropped', (t) => {
+  const stranger = 1999;
+  const heard = (...listeners: Listener[]) => judge(...listeners).inbound;
+  t.deepEqual(heard(listener('udp', null, 9), listener('udp', null, 9, stranger)), NO_INBOUND);
+  t.deepEqual(heard(listener('udp', null, 9), listener('udp', '127.0.0.1', 9, stranger)), NO_INBOUND);
+  t.deepEqual(heard(listener('udp', '127.0.0.1', 9), listener('udp', '127.0.0.1', 9, stranger)), NO_INBOUND);
+  // to an address of its own it comes to nobody else
+  t.deepEqual([...heard(listener('udp', '127.0.0.1', 9), listener('udp', null, 9, stranger)).sockets4], ['127.0.0.1 . 9']);
+  t.deepEqual([...heard(listener('udp', null, 9), listener('udp', null, 10, stranger), listener('tcp', null, 9, stranger)).ports], ['9']);
+});
+
 test('what the guard hears', (t) => {
   const { inbound } = judge(listener('udp', null, 5000), listener('udp', '10.0.0.1', 5001), listener('udp', '::1', 53), listener('udp', null, 40_000), listener('udp', null, 5000, 1004));
   t.deepEqual(inbound, {

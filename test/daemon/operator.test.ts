@@ -10,7 +10,8 @@ const wanted = { service: 'webapp', to: '45.64.8.1', ports: ['443'], private: fa
 /** `full`: nothing can be written. `enforced`: what was in force at each run. */
 function setUp() {
   const disk: Record<string, string> = {};
-  const is = { full: false };
+  const is = { full: false, degraded: false };
+  let resolving: Promise<boolean> = Promise.resolve(false);
   const permits = new Permits({ now: () => 0, wall: () => 0, onChange: () => {}, onExpired: () => {} });
   const blocks = new Map<string, string>();
   const enforced: string[] = [];
@@ -25,14 +26,15 @@ function setUp() {
     enforce: async () => {
       await new Promise((resolve) => setImmediate(resolve));
       enforced.push(`${permits.report.map(({ id }) => id).join()} ${[...blocks.keys()].join()}`);
+      return !is.degraded;
     },
-    resolve: async () => false,
+    resolve: () => resolving,
     events: new Events(),
     log: pino({ level: 'silent' }),
   });
   const ids = () => permits.report.map(({ id }) => id);
   const onDisk = (): number[] => JSON.parse(disk['grants'] ?? '{"permits":[]}').permits.map(({ id }: { id: number }) => id);
-  return { operator, is, disk, enforced, blocks, ids, onDisk };
+  return { operator, is, disk, enforced, blocks, ids, onDisk, resolving: (answer: Promise<boolean>): void => void (resolving = answer) };
 }
 
 test('many at a time: what is said to be granted is in force and kept, and nothing else', async (t) => {
@@ -77,4 +79,43 @@ test('blocked is blocked, kept or not; asked again it is kept', async (t) => {
   t.true(await operator.block('webapp', false));
   t.false(await operator.block('webapp', false));
   t.is(disk['blocks'], '{}');
+});
+
+test('while names are looked up that nobody answers for, everything else is done', async (t) => {
+  const { operator, resolving, blocks } = setUp();
+  resolving(new Promise(() => {}));
+  let granted = false;
+  void operator.grant({ ...wanted, to: 'api.example.net' }).then(() => (granted = true));
+  await operator.block('webapp', true);
+  t.true(blocks.has('webapp'));
+  t.is((await operator.revoke('1')).length, 1);
+  t.false(granted, 'it still waits for the name');
+});
+
+test('what could not be enforced is not said to be done', async (t) => {
+  const { operator, is, blocks, disk } = setUp();
+  await operator.grant(wanted);
+  is.degraded = true;
+  await t.throwsAsync(operator.block('webapp', true), { message: /^block: it is kept, but not in force yet/ });
+  t.true(blocks.has('webapp'));
+  t.regex(disk['blocks'] ?? '', /webapp/);
+  await t.throwsAsync(operator.grant(wanted), { message: /^grant: it is kept, but not in force yet/ });
+  await t.throwsAsync(operator.revoke('1'), { message: /^revoke: it is kept, but not in force yet/ });
+});
+
+test('a grant that a run took up before it turned out that it cannot be kept is taken back', async (t) => {
+  const { operator, is, enforced } = setUp();
+  is.full = true;
+  await t.throwsAsync(operator.grant(wanted), { message: /ENOSPC/ });
+  t.deepEqual(enforced, [' ']);
+});
+
+test('how much is left of grants is kept as time goes by', async (t) => {
+  const { operator, disk } = setUp();
+  await operator.retry();
+  t.is(disk['grants'], undefined, 'there are none');
+  await operator.grant(wanted);
+  delete disk['grants'];
+  await operator.retry();
+  t.regex(disk['grants'] ?? '', /"left":3600000/);
 });

@@ -204,3 +204,15 @@ test('revoked: by number, by service', (t) => {
   t.deepEqual(permits.report.map(({ id }) => id), [2]);
   permits.close();
 });
+
+test('over by the wall clock, too: the other one stands still while the host is suspended', (t) => {
+  const { permits, clock, told } = setUp();
+  permits.add(wanted);
+  permits.look();
+  t.deepEqual(told, []);
+  clock.wall += HOUR;
+  t.deepEqual(elements(permits), PLAIN);
+  permits.look();
+  t.deepEqual(told, ['expired 1', 'change']);
+  t.deepEqual(permits.report, []);
+});

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import type { NameServer } from '../../src/config/endpoint.ts';
 import { type ForwarderOptions, openForwarder } from '../../src/host/forward.ts';
+import { StreamPool } from '../../src/host/upstream-stream.ts';
 
 const QUESTION = { name: 'api.example.net', type: 1, dnssecOk: false };
 const at = (port: number, address = '127.0.0.1'): NameServer => ({ transport: 'udp', address, port, serverName: null });
@@ -177,6 +178,28 @@ for (const [what, serve, reason] of STREAM_FAULTS) {
     t.regex(String(lastByte(await forwarder(t, [at(port)], { timeout: 300 }).ask(QUESTION))), reason);
   });
 }
+
+test('a connection that died silently gets no further questions, however many are asked', async (t) => {
+  let connections = 0;
+  const numbers = new Map<Socket, number>();
+  const port = await tcpServer(t, (socket, query, count) => {
+    if (!numbers.has(socket)) numbers.set(socket, (connections += 1));
+    if (numbers.get(socket) === 1 && count > 1) return;
+    socket.write(framed(answerTo(query)));
+  });
+  const pool = new StreamPool(at(port));
+  t.teardown(() => pool.close());
+  await pool.ask(QUESTION, 1000, false);
+  let answered = 0;
+  const asked = [];
+  for (let count = 0; count < 20; count += 1) {
+    asked.push(pool.ask(QUESTION, 200, false).then(() => (answered += 1), () => {}));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await Promise.all(asked);
+  t.true(answered >= 10, `${answered} answers`);
+  t.is(connections, 2);
+});
 
 test('silence, a closed port and unreachable addresses are failures with a reason, not crashes', async (t) => {
   const silent = await udpServer(t, () => {});

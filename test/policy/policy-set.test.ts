@@ -169,6 +169,25 @@ const AT_ODDS: readonly Case[] = [
   ],
 ];
 
+/** Groups of a file that is refused for what lies between it and others. */
+const GROUPS_AT_ODDS: readonly Case[] = [
+  [
+    'a file that claims what is taken widens no group either',
+    [
+      { 'a.yaml': web('@apis'), 'g.yaml': `groups: { apis: 192.0.2.7 }\n---\n${web('192.0.2.1', 'db', 'db')}` },
+      { 'a.yaml': web('@apis'), 'g.yaml': `groups: { apis: [192.0.2.7, 192.0.2.66] }\n---\n${web('192.0.2.1', 'db', 'web')}` },
+    ],
+    ['web good user web -> @apis 192.0.2.7', 'db stale user db -> 192.0.2.1'],
+    ['g.yaml:4:16 user "web" is already governed by service "web" at a.yaml:2:16'],
+  ],
+  [
+    'one that never was good defines none',
+    [{ 'a.yaml': web(), 'b.yaml': web('@apis', 'other', 'db'), 'g.yaml': `groups: { apis: 192.0.2.7 }\n---\n${web('192.0.2.1', 'third', 'web')}` }],
+    ['web good user web -> 192.0.2.1', 'other rejected user db', 'third rejected user web'],
+    ['b.yaml:3:25 group "@apis" is not defined in any policy file', 'g.yaml:4:16 user "web" is already governed by service "web" at a.yaml:2:16'],
+  ],
+];
+
 /** Policies in force whose file is edited or bad when a newcomer whose name sorts first wants the same. */
 const NEWCOMERS: readonly Case[] = [
   [
@@ -185,7 +204,7 @@ const NEWCOMERS: readonly Case[] = [
   ],
 ];
 
-for (const [what, states, expected, messages] of CASES) {
+for (const [what, states, expected, messages] of [...CASES, ...GROUPS_AT_ODDS]) {
   test(`policy set: ${what}`, (t) => {
     t.deepEqual(services(after(...states)), expected);
     t.deepEqual(problems(after(...states)), messages);

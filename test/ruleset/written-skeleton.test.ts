@@ -66,6 +66,21 @@ test('words that were learnt hold for all parts', (t) => {
   }
 });
 
+test('words that change while it runs are asked for again, once after each writing', (t) => {
+  const skeleton = new WrittenSkeleton(TABLE);
+  skeleton.adopt(printed());
+  learn(skeleton);
+  skeleton.adopt(printed());
+  t.true(skeleton.matches(printed()));
+  // protocol names came, or another nft
+  t.false(skeleton.matches(skeletonText(TABLE)));
+  t.false(skeleton.mayBeWords);
+  skeleton.wrote(ALL_PARTS);
+  t.true(skeleton.mayBeWords);
+  for (const parts of PARTS_TO_LEARN) skeleton.learn(parts, skeletonText({ ...TABLE, name: 'other' }, parts));
+  t.true(skeleton.matches(skeletonText(TABLE)));
+});
+
 test('what has matched in plain words is no matter of words', (t) => {
   const skeleton = written(FEW);
   t.true(skeleton.mayBeWords);

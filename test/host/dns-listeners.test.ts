@@ -1,0 +1,61 @@
+/** Listeners for DNS of a service: whatever one query comes to, the others have their answers. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import { type Answer, DnsListeners } from '../../src/host/dns-listeners.ts';
+
+async function listen(t: ExecutionContext, answer: Answer): Promise<{ readonly port: number; readonly stream: () => Promise<Socket> }> {
+  const listeners = new DnsListeners({ answer, log: pino({ level: 'silent' }), remembered: new Map() });
+  t.teardown(() => listeners.close());
+  const port = (await listeners.listen(['webapp'])).get('webapp') ?? 0;
+  return {
+    port,
+    stream: async () => {
+      const socket = connect({ port, host: '127.0.0.1' });
+      t.teardown(() => socket.destroy());
+      await once(socket, 'connect');
+      return socket;
+    },
+  };
+}
+
+const framed = (text: string) => Buffer.concat([Buffer.from([text.length >> 8, text.length & 255]), Buffer.from(text)]);
+
+test('an answer that is too long for TCP, or a mistake, costs one query its answer', async (t) => {
+  const { port, stream } = await listen(t, (_, query) => {
+    const text = Buffer.from(query).toString();
+    if (text === 'long') return Buffer.alloc(65_536);
+    if (text === 'mistake') return Promise.reject(new Error('a mistake'));
+    return Promise.resolve(Buffer.from(`${text} answered`));
+  });
+  const socket = await stream();
+  socket.write(Buffer.concat([framed('long'), framed('mistake'), framed('good')]));
+  t.deepEqual((await once(socket, 'data'))[0], framed('good answered'));
+  const datagrams = createSocket('udp4');
+  t.teardown(() => datagrams.close());
+  datagrams.send('mistake', port, '127.0.0.1');
+  datagrams.send('good', port, '127.0.0.1');
+  t.is(String((await once(datagrams, 'message'))[0]), 'good answered');
+});
+
+test('of one connection only so many queries are under way; the others wait, and have their answers', async (t) => {
+  let [underWay, most] = [0, 0];
+  const { stream } = await listen(t, async (_, query) => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await sleep(1);
+    underWay -= 1;
+    return Buffer.from(query);
+  });
+  const socket = await stream();
+  let octets = 0;
+  socket.on('data', (data: Buffer) => (octets += data.length));
+  const queries = Buffer.concat(Array.from({ length: 2000 }, () => framed('query')));
+  socket.write(queries);
+  for (let round = 0; round < 500 && octets < queries.length; round += 1) await sleep(10);
+  t.is(octets, queries.length);
+  t.is(most, 64);
+});
