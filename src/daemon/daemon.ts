@@ -35,6 +35,7 @@ import type { Table } from '../ruleset/skeleton.ts';
 import { controlRoutes } from './control-routes.ts';
 import { DnsFilter } from './dns-filter.ts';
 import { DriftLog, driftSchema } from './drift.ts';
+import { Blocks, savedBlocks } from './blocks.ts';
 import { Events } from './events.ts';
 import { Enforcer } from './enforcer.ts';
 import { lookPace } from './full-looks.ts';
@@ -134,7 +135,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     onExpired: (grant) => events.add('grant', { outcome: 'expired', grant }),
   });
   permits.load((await readState(state, 'grants', savedPermits, log)) ?? { next: 1, permits: [] });
-  const blocks = new Map(Object.entries((await readState(state, 'blocks', z.record(z.string(), z.string()), log)) ?? {}));
+  const blocks = new Blocks((await readState(state, 'blocks', savedBlocks, log)) ?? {});
 
   const nameservers = new Nameservers();
   nameservers.read();
@@ -236,7 +237,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     good,
     tried: (installed) => trial.over(installed),
     granted: (services) => learning.over(permits.over(services)),
-    blocks: () => blocks,
+    blocks,
     onRun: (run) => metrics.ran(run),
     saveGood: (versions) => state.write('last-good', [...versions.values()]),
     onChange: () => {
@@ -280,6 +281,10 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   const operator = new Operator({
     permits,
     blocks,
+    governedBy: (service) => {
+      const found = running.services.filter(({ entry }) => entry.service === service);
+      return { service, kind: found[0]?.entry.kind ?? 'user', ids: found.flatMap(({ principals }) => principals.ids) };
+    },
     write: (name, data) => state.write(name, data),
     enforce: async () => {
       await running.request('names');

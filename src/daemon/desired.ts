@@ -5,6 +5,7 @@ import { type LinkedPolicy, listedNames } from '../policy/rule.ts';
 import type { Principals } from '../resolve/principals.ts';
 import { compileService, type CompileOptions, type PrincipalRuleset } from '../ruleset/compile.ts';
 import { blocked, confine, type Confinement } from '../ruleset/confinement.ts';
+import type { Blocks } from './blocks.ts';
 
 export type ServiceState = {
   readonly entry: ServiceEntry;
@@ -26,8 +27,8 @@ export type DesiredInputs = {
   readonly seenBy: (service: string) => ReadonlyMap<string, readonly Address[]>;
   /** Where a service's DNS queries go; null: nowhere. */
   readonly dnsPortOf: (service: string) => number | null;
-  /** Services that an operator shut, and since when. */
-  readonly blocks: ReadonlyMap<string, string>;
+  /** What an operator shut. */
+  readonly blocks: Pick<Blocks, 'since'>;
   readonly options: CompileOptions;
 };
 
@@ -82,7 +83,7 @@ function stateOf(entry: ServiceEntry, who: Principals, { nameservers, addressesO
   const lists = domains.map(addressesOf);
   const seen = seenBy(entry.service);
   const dnsPort = dnsPortOf(entry.service);
-  const blockedSince = blocks.get(entry.service) ?? null;
+  const blockedSince = blocks.since({ service: entry.service, kind: entry.kind, ids: who.ids });
   const key = [blockedSince, seen, dnsPort, entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
   if (before !== undefined && same(before.key, key)) {
     if (before.state.entry === entry && same(before.state.principals.missing, who.missing)) return before;

@@ -6,14 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { PermitReport } from '../control/api.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
+import type { Blocks, GovernedBy } from './blocks.ts';
 import type { Events } from './events.ts';
 import { Lane } from './lane.ts';
 import type { Permits, Request } from './permits.ts';
 
 export type OperatorOptions = {
   readonly permits: Permits;
-  /** By service, since when (ISO 8601). */
-  readonly blocks: Map<string, string>;
+  readonly blocks: Blocks;
+  /** Whom a service governs now. */
+  readonly governedBy: (service: string) => GovernedBy;
   /** Throws HostError. */
   readonly write: (name: 'grants' | 'blocks', data: unknown) => Promise<void>;
   /** Resolves when what was changed has been tried to enforce, to whether it could be. */
@@ -39,7 +41,7 @@ export class Operator {
   async #write(name: 'grants' | 'blocks'): Promise<void> {
     const { permits, blocks, write } = this.#options;
     this.#unsaved.add(name);
-    await write(name, name === 'grants' ? permits.save() : Object.fromEntries(blocks));
+    await write(name, name === 'grants' ? permits.save() : blocks.save());
     this.#unsaved.delete(name);
   }
 
@@ -73,11 +75,12 @@ export class Operator {
   /** Shuts a service, or lets it go; false: it was not shut. Throws HostError when it is in force and not kept, or kept and not in force. */
   block(service: string, shut: boolean): Promise<boolean> {
     return this.#lane.run(async () => {
-      const { blocks, enforce, events, log } = this.#options;
+      const { blocks, governedBy, enforce, events, log } = this.#options;
       const done = shut ? 'block' : 'unblock';
-      if (shut === blocks.has(service) && !this.#unsaved.has('blocks')) return shut;
-      if (shut) blocks.set(service, blocks.get(service) ?? new Date().toISOString());
-      else blocks.delete(service);
+      const governed = governedBy(service);
+      if (!shut && blocks.since(governed) === null && !this.#unsaved.has('blocks')) return false;
+      if (shut) blocks.add(governed, new Date().toISOString());
+      else blocks.end(governed);
       const isEnforced = await enforce();
       events.add('block', { service, blocked: shut });
       log.warn({ service, enforced: isEnforced }, shut ? 'blocked by an operator' : 'no longer blocked by an operator');

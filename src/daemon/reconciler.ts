@@ -14,6 +14,7 @@ import { resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
+import type { Blocks } from './blocks.ts';
 import type { Culprit, DriftLog } from './drift.ts';
 import type { ForeignChange } from '../host/nft-monitor.ts';
 import type { Events } from './events.ts';
@@ -60,7 +61,7 @@ export type ReconcilerOptions = {
   readonly tried: (installed: readonly PolicyFile[]) => readonly PolicyFile[];
   /** Services with what an operator granted them for a while. */
   readonly granted: (services: readonly ServiceEntry[]) => readonly ServiceEntry[];
-  readonly blocks: () => ReadonlyMap<string, string>;
+  readonly blocks: Pick<Blocks, 'since'>;
   /** Keeps the last good versions; throws HostError. */
   readonly saveGood: (good: ReadonlyMap<string, GoodVersion>) => Promise<void>;
   /** Called after every run that changed anything. */
@@ -223,7 +224,7 @@ export class Reconciler {
       addressesOf: (domain) => names.addressesOf(domain),
       seenBy: (service) => names.seenBy(service),
       dnsPortOf: (service) => ports.get(service) ?? null,
-      blocks: this.#options.blocks(),
+      blocks: this.#options.blocks,
       options: { addressTimeout: addressTimeout(this.#options.config) },
     });
     const rulesets = after.flatMap((service) => service.rulesets);

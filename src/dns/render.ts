@@ -21,8 +21,8 @@ export type Edits = {
 export type ExtendedError = { readonly code: number; readonly text: string };
 
 const HEADER = 12;
-/** What fits into a message over TCP (RFC 1035 §4.2.2), less what is added of our own. */
-const MOST_OCTETS = 65_535 - 512;
+/** What fits into a message over TCP (RFC 1035 §4.2.2), less an OPT record of our own with a sentence in it. */
+const MOST_OCTETS = 65_535 - 128;
 /** Octets of data before the names, for types whose names may be compressed (RFC 1035 §3.3, RFC 2782, RFC 6672), and how many names there are. */
 const NAMES_IN_DATA: ReadonlyMap<number, { readonly skip: number; readonly names: number }> = new Map([
   [TYPE.NS, { skip: 0, names: 1 }],

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { pino } from 'pino';
+import { Blocks, type GovernedBy, savedBlocks } from '../../src/daemon/blocks.ts';
 import { Events } from '../../src/daemon/events.ts';
 import { Operator } from '../../src/daemon/operator.ts';
 import { Permits } from '../../src/daemon/permits.ts';
@@ -13,11 +14,13 @@ function setUp() {
   const is = { full: false, degraded: false };
   let resolving: Promise<boolean> = Promise.resolve(false);
   const permits = new Permits({ now: () => 0, wall: () => 0, onChange: () => {}, onExpired: () => {} });
-  const blocks = new Map<string, string>();
+  const blocks = new Blocks();
+  const governedBy = (service: string): GovernedBy => ({ service, kind: 'user', ids: service === 'webapp' || service === 'web-app' ? [1001] : [1002] });
   const enforced: string[] = [];
   const operator = new Operator({
     permits,
     blocks,
+    governedBy,
     write: async (name, data) => {
       await new Promise((resolve) => setImmediate(resolve));
       if (is.full) throw new HostError('write state', 'ENOSPC');
@@ -25,7 +28,7 @@ function setUp() {
     },
     enforce: async () => {
       await new Promise((resolve) => setImmediate(resolve));
-      enforced.push(`${permits.report.map(({ id }) => id).join()} ${[...blocks.keys()].join()}`);
+      enforced.push(`${permits.report.map(({ id }) => id).join()} ${Object.keys(blocks.save()).join()}`);
       return !is.degraded;
     },
     resolve: () => resolving,
@@ -34,7 +37,7 @@ function setUp() {
   });
   const ids = () => permits.report.map(({ id }) => id);
   const onDisk = (): number[] => JSON.parse(disk['grants'] ?? '{"permits":[]}').permits.map(({ id }: { id: number }) => id);
-  return { operator, is, disk, enforced, blocks, ids, onDisk, resolving: (answer: Promise<boolean>): void => void (resolving = answer) };
+  return { operator, is, disk, enforced, blocks, governedBy, ids, onDisk, resolving: (answer: Promise<boolean>): void => void (resolving = answer) };
 }
 
 test('many at a time: what is said to be granted is in force and kept, and nothing else', async (t) => {
@@ -68,10 +71,10 @@ test('revoked is revoked, kept or not; and it is kept later', async (t) => {
 });
 
 test('blocked is blocked, kept or not; asked again it is kept', async (t) => {
-  const { operator, is, disk, blocks, enforced } = setUp();
+  const { operator, is, disk, blocks, governedBy, enforced } = setUp();
   is.full = true;
   await t.throwsAsync(operator.block('webapp', true), { message: /^block: it is in force, but not kept/ });
-  t.true(blocks.has('webapp'));
+  t.not(blocks.since(governedBy('webapp')), null);
   t.is(enforced.at(-1), ' webapp');
   is.full = false;
   t.true(await operator.block('webapp', true));
@@ -82,22 +85,22 @@ test('blocked is blocked, kept or not; asked again it is kept', async (t) => {
 });
 
 test('while names are looked up that nobody answers for, everything else is done', async (t) => {
-  const { operator, resolving, blocks } = setUp();
+  const { operator, resolving, blocks, governedBy } = setUp();
   resolving(new Promise(() => {}));
   let granted = false;
   void operator.grant({ ...wanted, to: 'api.example.net' }).then(() => (granted = true));
   await operator.block('webapp', true);
-  t.true(blocks.has('webapp'));
+  t.not(blocks.since(governedBy('webapp')), null);
   t.is((await operator.revoke('1')).length, 1);
   t.false(granted, 'it still waits for the name');
 });
 
 test('what could not be enforced is not said to be done', async (t) => {
-  const { operator, is, blocks, disk } = setUp();
+  const { operator, is, blocks, governedBy, disk } = setUp();
   await operator.grant(wanted);
   is.degraded = true;
   await t.throwsAsync(operator.block('webapp', true), { message: /^block: it is kept, but not in force yet/ });
-  t.true(blocks.has('webapp'));
+  t.not(blocks.since(governedBy('webapp')), null);
   t.regex(disk['blocks'] ?? '', /webapp/);
   await t.throwsAsync(operator.grant(wanted), { message: /^grant: it is kept, but not in force yet/ });
   await t.throwsAsync(operator.revoke('1'), { message: /^revoke: it is kept, but not in force yet/ });
@@ -118,4 +121,22 @@ test('how much is left of grants is kept as time goes by', async (t) => {
   delete disk['grants'];
   await operator.retry();
   t.regex(disk['grants'] ?? '', /"left":3600000/);
+});
+
+test('a block is of whom the service governed, whatever their policy is called later', async (t) => {
+  const { operator, blocks, governedBy, disk } = setUp();
+  await operator.block('webapp', true);
+  t.not(blocks.since(governedBy('web-app')), null);
+  t.is(blocks.since(governedBy('other')), null);
+  t.is(blocks.since({ service: 'other', kind: 'group', ids: [1001] }), null);
+  const restarted = new Blocks(savedBlocks.parse(JSON.parse(disk['blocks'] ?? '')));
+  t.is(restarted.since(governedBy('web-app')), blocks.since(governedBy('webapp')));
+  t.true(await operator.block('web-app', false), 'and it ends by either name');
+  t.is(blocks.since(governedBy('webapp')), null);
+});
+
+test('blocks of before principals were kept go by name', (t) => {
+  const blocks = new Blocks(savedBlocks.parse({ webapp: '2026-01-01T00:00:00.000Z' }));
+  t.is(blocks.since({ service: 'webapp', kind: 'user', ids: [1] }), '2026-01-01T00:00:00.000Z');
+  t.is(blocks.since({ service: 'other', kind: 'user', ids: [1] }), null);
 });

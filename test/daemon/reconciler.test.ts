@@ -2,6 +2,7 @@ import test from 'ava';
 import { pino } from 'pino';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_CONFIG } from '../../src/config/config.ts';
+import { Blocks } from '../../src/daemon/blocks.ts';
 import { DriftLog } from '../../src/daemon/drift.ts';
 import type { Enforcer } from '../../src/daemon/enforcer.ts';
 import { Events } from '../../src/daemon/events.ts';
@@ -49,7 +50,7 @@ function setUp() {
     good: new Map(),
     tried: (installed) => installed,
     granted: (services) => services,
-    blocks: () => new Map(),
+    blocks: new Blocks(),
     saveGood: async () => {},
     onChange: () => {},
     onRun: () => {},

@@ -105,6 +105,12 @@ test.serial('block: nothing out, nothing in, at once and over restarts', async (
   await world().policy('webapp.yaml', policy('[45.64.0.0/16, 45.65.0.0/16]'));
   await sleep(300);
   t.false(await old(), 'an edit does not end it');
+  await world().policy('webapp.yaml', policy('[45.64.0.0/16, 45.65.0.0/16]').replace('service: webapp', 'service: web-app'));
+  await until('the new name is shut', async () => (await world().service('web-app')).mode === 'block');
+  t.false(await old(), 'nor does another name');
+  await world().policy('webapp.yaml', policy('[45.64.0.0/16, 45.65.0.0/16]'));
+  await until('the old name is back', async () => (await world().status()).services.some(({ service }) => service === 'webapp'));
+  t.false(await old());
   t.is((await world().ctl(['unblock', 'webapp'])).exitCode, 0);
   t.true(await old());
   t.is((await world().ctl(['unblock', 'webapp'])).exitCode, 1);
