@@ -41,6 +41,9 @@ export type Learned =
 
 const clampTtl = (seconds: number, { minTtl, maxTtl }: BookLimits): number => Math.min(Math.max(seconds * 1000, minTtl), maxTtl);
 
+/** What was promised for an address holds, whatever later answers say of it. Milliseconds. */
+const lasting = (ttl: number, before: BookAddress | undefined, now: number): number => (before === undefined ? ttl : Math.max(ttl, before.lastSeen + before.ttl - now));
+
 /** Back-off of failing look-ups: 1 s, 2 s, … 60 s. */
 const RETRY = { first: 1000, most: 60_000 };
 /** Nothing is asked for more often, whatever TTL and `min_ttl` say. */
@@ -76,7 +79,10 @@ export function learn(entry: BookEntry, type: RecordType, learned: Learned, now:
   const lookUps = { ...entry.lookUps, [type]: lookUp };
   if (learned.kind !== 'addresses') return { ...entry, lookUps };
   const addresses = new Map(entry.addresses);
-  for (const address of learned.addresses) addresses.set(formatAddress(address), { address, type, lastSeen: now, ttl });
+  for (const address of learned.addresses) {
+    const text = formatAddress(address);
+    addresses.set(text, { address, type, lastSeen: now, ttl: lasting(ttl, entry.addresses.get(text), now) });
+  }
   return withAddresses(entry, addresses, lookUps);
 }
 
@@ -89,7 +95,8 @@ export function learnAddresses(entry: BookEntry, found: readonly Address[], ttl:
   for (const address of found) {
     const text = formatAddress(address);
     const type: RecordType = address.family === 4 ? 'A' : 'AAAA';
-    addresses.set(text, { address, type: entry.addresses.get(text)?.type ?? type, lastSeen: now, ttl: clampTtl(ttl, limits) + limits.hold });
+    const before = entry.addresses.get(text);
+    addresses.set(text, { address, type: before?.type ?? type, lastSeen: now, ttl: lasting(clampTtl(ttl, limits) + limits.hold, before, now) });
   }
   return withAddresses(entry, addresses, entry.lookUps);
 }
