@@ -29,6 +29,8 @@ export class Runs {
   readonly #options: RunsOptions;
   #causes = new Set<Cause>();
   #timer: NodeJS.Timeout | null = null;
+  /** Whether the timer waits for what is going on to end. */
+  #isQuiet = false;
   #running: Promise<void> | null = null;
   #runningSince: number | null = null;
   #waiters: (() => void)[] = [];
@@ -68,7 +70,8 @@ export class Runs {
   }
 
   #schedule(milliseconds: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#clear();
+    this.#isQuiet = milliseconds > 0;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       // something else may have come first; what is due is served after it
@@ -76,7 +79,13 @@ export class Runs {
     }, milliseconds);
   }
 
+  #clear(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
   #begin(): void {
+    this.#clear();
     // one question may come between two runs
     this.#occupy(this.#turn(), () => this.#schedule(0));
   }
@@ -109,7 +118,9 @@ export class Runs {
     while (this.#running !== null) await this.#running;
     const result = task();
     // a run that is due comes before the next question: however many are asked, what is enforced does not wait for them
-    this.#occupy(result.then(() => {}, () => {}), () => this.#begin());
+    this.#occupy(result.then(() => {}, () => {}), () => {
+      if (this.#timer === null || !this.#isQuiet) this.#begin();
+    });
     return result;
   }
 
@@ -127,8 +138,7 @@ export class Runs {
   halt(): void {
     this.#halted = true;
     this.#causes.clear();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#clear();
   }
 
   /** As if there had been no `halt`. */
@@ -145,7 +155,7 @@ export class Runs {
   /** No further runs; waits for the one under way. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#clear();
     await this.settled();
     this.dismiss();
   }

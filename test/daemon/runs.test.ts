@@ -103,3 +103,14 @@ test('closed, it waits for the run under way, and there is no other', async (t) 
   await sleep(20);
   t.deepEqual(served, [['start']]);
 });
+
+test('a question does not hurry what is to be quiet for a while', async (t) => {
+  const { runs, served, under } = setUp();
+  runs.trigger('accounts');
+  await runs.alone(async () => {});
+  t.deepEqual(served, []);
+  (await under())();
+  await runs.settled();
+  await sleep(40);
+  t.deepEqual(served, [['accounts']], 'and there is one run, not two');
+});
