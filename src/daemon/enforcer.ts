@@ -141,7 +141,7 @@ export class Enforcer {
   /** Whether this is the skeleton as it was written, in whatever words. */
   async #isAsWritten(printed: string): Promise<boolean> {
     if (this.#skeleton.matches(printed)) return true;
-    if (!this.#skeleton.mayBeWords) return false;
+    if (!this.#skeleton.mayBeWords(printed)) return false;
     const { nft, table, log } = this.#options;
     for (const parts of PARTS_TO_LEARN) {
       const words = await nft.printed((name) => skeletonText({ ...table, name }, parts));

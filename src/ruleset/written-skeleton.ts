@@ -59,9 +59,12 @@ export class WrittenSkeleton {
     return this.#parts;
   }
 
-  /** Whether what does not match may be a matter of words: since it was written nothing has matched, and nobody has asked for them. */
-  get mayBeWords(): boolean {
-    return !this.#verified && !this.#asked;
+  /** Whether what does not match may be a matter of words: nothing has matched since it was written, nobody has asked for them, and there is not more or less than was written. */
+  mayBeWords(printed: string): boolean {
+    if (this.#verified || this.#asked) return false;
+    const names = [...blocksOf(printed).keys()];
+    const written = this.#known ? [this.#blocks] : EVERY.map((parts) => this.#printedOf(parts));
+    return written.some((blocks) => blocks.size === names.length && names.every((name) => blocks.has(name)));
   }
 
   #printedOf(parts: Parts): Blocks {
