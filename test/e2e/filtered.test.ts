@@ -174,9 +174,10 @@ test.serial('an edit that takes the wildcard away takes its addresses and names 
 
 test.serial('a change from filtered to none and back', async (t) => {
   await world.policy('webapp.yaml', policy.replace('service: webapp\n', 'service: webapp\ndns: none\n').replace('"*.fresh.net", ', '').replace('    - to: "*.ranged.net"\n      ports: [443, 8000-8010]\n', ''));
-  t.true(await until('so', async () => (await resolve('webapp', 'turning.partner.net')) === 'ECONNREFUSED', 3000));
+  // a query that is under way when its listener closes has no answer, and its client waits for seconds
+  t.true(await until('names are refused', async () => (await resolve('webapp', 'turning.partner.net')) === 'ECONNREFUSED', 10_000));
   await world.policy('webapp.yaml', policy);
-  t.true(await until('so', async () => Array.isArray(await resolve('webapp', 'turning.partner.net')), 3000));
+  t.true(await until('names are found', async () => Array.isArray(await resolve('webapp', 'turning.partner.net')), 10_000));
 });
 
 for (const [index, mode] of (['enforce', 'audit', 'block'] as const).entries()) {
