@@ -16,7 +16,7 @@ import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
 import type { Blocks } from './blocks.ts';
 import type { Culprit, DriftLog } from './drift.ts';
-import type { ForeignChange } from '../host/nft-monitor.ts';
+import type { ElementChange, ForeignChange } from '../host/nft-monitor.ts';
 import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
 import { FullLooks } from './full-looks.ts';
@@ -108,6 +108,8 @@ export class Reconciler {
   #failures = 0;
   #retry: NodeJS.Timeout | null = null;
   #looksAfterMending = false;
+  /** What others did to single elements, and is about to be put right. */
+  #unmended: ElementChange[] | null = null;
   /** That has not begun yet: all who ask share it. */
   #comparison: Promise<readonly string[]> | null = null;
 
@@ -376,8 +378,15 @@ export class Reconciler {
   /** Single elements are put right without a look at the whole table. */
   async #mend(elements: NonNullable<ForeignChange['elements']>, process: Culprit | null, since: number): Promise<void> {
     const { enforcer, drift, log } = this.#options;
+    // those that come while it waits go with it: thousands that wait one by one would wake each other
+    if (this.#unmended !== null) return void this.#unmended.push(...elements);
+    this.#unmended = [...elements];
     try {
-      const wrong = await this.#runs.alone(() => enforcer.mend(elements));
+      const wrong = await this.#runs.alone(() => {
+        const all = this.#unmended ?? [];
+        this.#unmended = null;
+        return enforcer.mend(all);
+      });
       // nft may have told of some of them only (nft-monitor.ts): when it is quiet again, everything is looked at
       if (!this.#looksAfterMending) {
         this.#looksAfterMending = true;
