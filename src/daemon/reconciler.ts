@@ -2,26 +2,24 @@
  * The loop: whatever happens only says that something changed, and every run works out anew, from all inputs, what the kernel
  * should hold. So no event can be lost for good. The reconciler owns the state; the enforcer alone writes to the kernel.
  */
-import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import { type Accounts } from '../host/accounts.ts';
 import { HostError } from '../host/host-error.ts';
-import type { PolicyFiles, Scan } from '../host/policy-files.ts';
+import type { Scan } from '../host/policy-files.ts';
 import { destroySockets, liveSockets, peerSockets } from '../host/sockets.ts';
 import { type Address, formatAddress } from '../net/address.ts';
-import type { GoodVersion, PolicyFile, PolicySet, ServiceEntry } from '../policy/policy-set.ts';
+import type { PolicySet, ServiceEntry } from '../policy/policy-set.ts';
 import { resolvePrincipals } from '../resolve/principals.ts';
 import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
 import type { Blocks } from './blocks.ts';
-import type { Culprit, DriftLog } from './drift.ts';
+import type { Culprit } from './drift.ts';
 import type { ElementChange, ForeignChange } from '../host/nft-monitor.ts';
 import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
 import { FullLooks } from './full-looks.ts';
 import { Identities } from './identities.ts';
-import { PoliciesInForce } from './policies-in-force.ts';
+import { PoliciesInForce, type PoliciesInForceOptions } from './policies-in-force.ts';
 import { policyChanges, revokedFlows } from './revoked.ts';
 import { type Cause, Runs } from './runs.ts';
 
@@ -45,25 +43,16 @@ export type Dns = {
   serve(services: readonly ServiceState[]): void;
 };
 
-export type ReconcilerOptions = {
+export type ReconcilerOptions = Omit<PoliciesInForceOptions, 'onDue'> & {
   readonly config: Config;
-  readonly log: Logger;
-  readonly files: PolicyFiles;
-  readonly accounts: Accounts;
   readonly names: Names;
   readonly dns: Dns;
   readonly nameservers: () => readonly Address[];
   readonly enforcer: Enforcer;
-  readonly drift: DriftLog;
   readonly events: Events;
-  readonly good: ReadonlyMap<string, GoodVersion>;
-  /** Installed files with what is tried in their place; the same array when nothing is. */
-  readonly tried: (installed: readonly PolicyFile[]) => readonly PolicyFile[];
   /** Services with what an operator granted them for a while. */
   readonly granted: (services: readonly ServiceEntry[]) => readonly ServiceEntry[];
   readonly blocks: Pick<Blocks, 'since'>;
-  /** Keeps the last good versions; throws HostError. */
-  readonly saveGood: (good: ReadonlyMap<string, GoodVersion>) => Promise<void>;
   /** Called after every run that changed anything. */
   readonly onChange: () => void;
   /** Milliseconds; monotonic. */

@@ -93,12 +93,10 @@ export function template(message: WireMessage, edits: Edits): Template {
   const optLast = opts.length === 0 || (opts.length === 1 && last?.type === TYPE.OPT);
   if (edits.drop.size > 0 || edits.replace.size > 0 || !optLast || lastEnd(message) !== bytes.length) return rebuild(message, edits);
   const records = [...answers, ...authorities, ...additionals].filter(({ type }) => type !== TYPE.OPT);
-  if (opts.length === 0 || last === undefined) {
-    if (bytes.length > MOST_OCTETS) throw new WireError('too long for a record of our own');
-    return { bytes, ttls: records.map(ttlAt), questionEnd };
-  }
-  if (last.at > MOST_OCTETS) throw new WireError('too long for a record of our own');
-  const copy = ownCopy(bytes.subarray(0, last.at));
+  const end = opts.length === 0 || last === undefined ? bytes.length : last.at;
+  if (end > MOST_OCTETS) throw new WireError('too long for a record of our own');
+  if (end === bytes.length) return { bytes, ttls: records.map(ttlAt), questionEnd };
+  const copy = ownCopy(bytes.subarray(0, end));
   copy.writeUInt16BE(additionals.length - 1, 10);
   return { bytes: copy, ttls: records.map(ttlAt), questionEnd };
 }

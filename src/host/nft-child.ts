@@ -24,6 +24,13 @@ const STARTED_AHEAD = 20;
 /** Nothing of the daemon's environment reaches nft; it writes ~/.nft.history where it can. */
 export const NFT_ENVIRONMENT = { HOME: '/nonexistent', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
+const ASK_MILLISECONDS = 10_000;
+
+/** What an `nft -i` of its own says to some lines; the tables that it owns go with it. */
+export async function askInteractive(nft: string, lines: readonly string[]): Promise<{ readonly stdout: string; readonly failed: boolean }> {
+  return execa(nft, ['-i'], { input: `${lines.join('\n')}\n`, env: NFT_ENVIRONMENT, extendEnv: false, reject: false, timeout: ASK_MILLISECONDS, cwd: '/' });
+}
+
 /** Throws HostError; nothing was applied then. */
 export function writeScript(path: string, script: string): void {
   try {

@@ -1,8 +1,5 @@
 /** What this kernel can do, found out by trying: distributions bring later features into earlier versions. */
-import { execa } from 'execa';
-import { NFT_ENVIRONMENT } from './nft-child.ts';
-
-const TIMEOUT = 10_000;
+import { askInteractive } from './nft-child.ts';
 
 /**
  * Whether an element that exists takes a new timeout when it is added again; from Linux 6.12 on. Before, the kernel says nothing and keeps the old one.
@@ -16,6 +13,6 @@ export async function renewsTimeouts(nft: string, table: string): Promise<boolea
     `add element ${set} { 1 timeout 2h }`,
     `list set ${set}`,
   ];
-  const { stdout, failed } = await execa(nft, ['-i'], { input: `${script.join('\n')}\n`, env: NFT_ENVIRONMENT, extendEnv: false, reject: false, timeout: TIMEOUT, cwd: '/' });
+  const { stdout, failed } = await askInteractive(nft, script);
   return !failed && /\b1 timeout 2h\b/.test(stdout);
 }

@@ -1,9 +1,6 @@
 /** In which words this nft prints a table: it is asked, with a table that nobody else can change. */
 import { randomBytes } from 'node:crypto';
-import { execa } from 'execa';
-import { NFT_ENVIRONMENT, writeScript } from './nft-child.ts';
-
-const TIMEOUT = 10_000;
+import { askInteractive, writeScript } from './nft-child.ts';
 
 /**
  * `text` writes the table under a given name, without elements. It is in the kernel for the moment of the question, and judges nobody, as its maps are empty.
@@ -15,8 +12,7 @@ export async function printed(nft: string, scriptFile: string, prefix: string, t
   // owned, it goes with the process that asks; Linux before 5.12 does not know owners
   for (const flags of ['\tflags owner\n', '']) {
     writeScript(scriptFile, text(table).replace('\n', `\n${flags}`));
-    const input = [`include "${scriptFile}"`, `list table inet ${table}`, `delete table inet ${table}`];
-    const { stdout } = await execa(nft, ['-i'], { input: `${input.join('\n')}\n`, env: NFT_ENVIRONMENT, extendEnv: false, reject: false, timeout: TIMEOUT, cwd: '/' });
+    const { stdout } = await askInteractive(nft, [`include "${scriptFile}"`, `list table inet ${table}`, `delete table inet ${table}`]);
     const start = `\n${stdout}\n`.indexOf(`\ntable inet ${table} {`);
     const end = `${stdout}\n`.indexOf('\n}\n', start);
     if (start >= 0 && end >= 0) return `${stdout}\n`.slice(start, end + 3);

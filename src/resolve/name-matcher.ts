@@ -44,11 +44,11 @@ const matchers = new WeakMap<LinkedPolicy, NameMatcher>();
 export function nameMatcher(linked: LinkedPolicy): NameMatcher {
   const before = matchers.get(linked);
   if (before !== undefined) return before;
-  const [allow, deny, anyDeny] = [indexOf(linked.allow), indexOf(linked.deny.filter(everyPort)), indexOf(linked.deny)];
+  const [allow, deny] = [indexOf(linked.allow), indexOf(linked.deny)];
   const matcher: NameMatcher = {
     allowing: (host) => find(allow, host),
-    denying: (host) => find(deny, host)[0] ?? null,
-    isDenied: (host) => find(anyDeny, host).length > 0,
+    denying: (host) => find(deny, host).find(everyPort) ?? null,
+    isDenied: (host) => find(deny, host).length > 0,
     isExact: (host) => allow.exact.has(host),
   };
   matchers.set(linked, matcher);
