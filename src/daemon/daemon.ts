@@ -1,6 +1,6 @@
 /** Puts the parts together and runs until told to stop: the reconciler in the middle, everything else tells it that something changed. */
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
@@ -16,26 +16,25 @@ import { openPolicyFiles } from '../host/policy-files.ts';
 import { type LookUp, Resolver } from '../host/resolver.ts';
 import { goodVersions } from '../host/last-good.ts';
 import { Nameservers } from '../host/nameservers.ts';
-import { openStateFiles, type StateFiles, writeFileAtomically } from '../host/state-files.ts';
+import { openStateFiles, type StateFiles } from '../host/state-files.ts';
 import { openNotify, watchdogInterval } from '../host/systemd.ts';
 import { DnsListeners } from '../host/dns-listeners.ts';
 import { openForwarder } from '../host/forward.ts';
 import { useOwnGroup } from '../host/own-group.ts';
 import { watchDirectories } from '../host/watch.ts';
-import { nameMatcher } from '../resolve/name-matcher.ts';
-import { formatAddress } from '../net/address.ts';
 import type { GoodVersion } from '../policy/policy-set.ts';
 import { analyse } from '../dns/answer.ts';
 import { outcomeOf } from '../dns/look-up.ts';
 import { TYPE } from '../dns/types.ts';
 import { addressAges, type BookLimits, nameState, savedBook } from '../resolve/address-book.ts';
 import { savedSightings, Sightings } from '../resolve/sightings.ts';
-import { bootScript, closedScript } from '../ruleset/boot.ts';
 import type { Table } from '../ruleset/skeleton.ts';
 import { controlRoutes } from './control-routes.ts';
 import { DnsFilter } from './dns-filter.ts';
 import { DriftLog, driftSchema } from './drift.ts';
 import { Blocks, savedBlocks } from './blocks.ts';
+import { BootFiles } from './boot-files.ts';
+import { deferred } from './deferred.ts';
 import { Events } from './events.ts';
 import { Enforcer } from './enforcer.ts';
 import { lookPace } from './full-looks.ts';
@@ -48,6 +47,7 @@ import { Denied } from './denied.ts';
 import { PassiveDns } from '../resolve/passive-dns.ts';
 import { Explainer } from './explainer.ts';
 import { Learning } from './learning.ts';
+import { lookUpNow } from './look-up-now.ts';
 import { Operator } from './operator.ts';
 import { Permits, savedPermits } from './permits.ts';
 import { Traffic } from './traffic.ts';
@@ -63,31 +63,10 @@ const TICK_MILLISECONDS = 1000;
 const SAVE_MILLISECONDS = 5000;
 /** After the start, when everything is in place and saved. */
 const SETTLED_MILLISECONDS = 10_000;
-const BOOT_FILE_MILLISECONDS = 200;
-/** Beside the boot file, for when that cannot be loaded. */
-const CLOSED_FILE = 'closed.nft';
 /** How long what a service's own query opened may be missing from the rulesets, and so from what other services may reach. */
 const SEEN_MILLISECONDS = 2000;
 /** How exactly names that wildcards cover run out. */
 const SIGHTINGS_MILLISECONDS = 10_000;
-
-/** Runs a task some time after it was last asked for, once however often it was. */
-function deferred(milliseconds: number, task: () => Promise<void>): { soon: () => void; now: () => Promise<void> } {
-  let timer: NodeJS.Timeout | null = null;
-  let last = Promise.resolve();
-  const now = () => {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    last = last.then(task);
-    return last;
-  };
-  return {
-    soon: () => {
-      timer ??= setTimeout(() => void now(), milliseconds).unref();
-    },
-    now,
-  };
-}
 
 async function readState<T>(state: StateFiles, name: string, schema: z.ZodType<T>, log: Logger): Promise<T | null> {
   const { data, fault } = await state.read(name, schema);
@@ -184,21 +163,16 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     await save('history', drift.history);
     await operator.retry();
   });
-  let bootFileIsOld = false;
-  const boot = deferred(BOOT_FILE_MILLISECONDS, async () => {
-    bootFileIsOld = true;
-    if (reconciler === null || reconciler.state !== 'enforcing') return;
-    if (trial.inForce) return; // a boot ends it
-    const watched = new Set(reconciler.policySet.services.flatMap(({ service, linked }) => (linked?.policy.mode === 'audit' ? [service] : [])));
-    const rulesets = reconciler.unloaded ? [] : reconciler.rulesets;
-    try {
-      await mkdir(dirname(config.bootFile), { recursive: true });
-      await writeFileAtomically(join(dirname(config.bootFile), CLOSED_FILE), closedScript(table, rulesets));
-      await writeFileAtomically(config.bootFile, bootScript(table, rulesets, (service) => watched.has(service)));
-      bootFileIsOld = false;
-    } catch (error) {
-      log.error({ err: messageOf(error), file: config.bootFile }, 'the boot file is not written');
-    }
+  const boot = new BootFiles({
+    file: config.bootFile,
+    table,
+    log,
+    enforced: () => {
+      // a boot ends a trial
+      if (reconciler === null || reconciler.state !== 'enforcing' || trial.inForce) return null;
+      const watched = new Set(reconciler.policySet.services.flatMap(({ service, linked }) => (linked?.policy.mode === 'audit' ? [service] : [])));
+      return { rulesets: reconciler.unloaded ? [] : reconciler.rulesets, watched };
+    },
   });
   const accounts = openAccounts(await readState(state, 'accounts', savedAccounts, log));
   const seen = deferred(SEEN_MILLISECONDS, async () => reconciler?.trigger('names'));
@@ -243,7 +217,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     onChange: () => {
       drift.update('name', nameFindings(running.services, statusOf), new Date());
       savingBook.soon();
-      if (generation === -1 || enforcer.generation !== generation || bootFileIsOld) boot.soon();
+      if (generation === -1 || enforcer.generation !== generation || boot.old) boot.soon();
       generation = enforcer.generation;
       if (running.state === 'enforcing' && !running.unloaded && !trial.inForce) void operator.retain(() => new Set(running.policySet.services.map(({ service }) => service)));
       if (ready || running.state !== 'enforcing') return;
@@ -306,19 +280,15 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     addressesOf: (domain) => resolver.entry(domain).current,
     explainer: new Explainer({ services: () => running.services, entry: (domain) => resolver.entry(domain), passive, ownerOf: (who) => accounts.owner(who), nft }),
     operator,
-    resolve: async (name) => {
-      const services = running.services.filter(({ entry }) => entry.linked !== null && nameMatcher(entry.linked).allowing(name).length > 0).map(({ entry }) => entry.service);
-      filter.forget();
-      if (await resolver.again(name)) {
-        await running.request('names');
-        const { error } = statusOf(name);
-        return { name, services, addresses: resolver.entry(name).current.map(formatAddress), error };
-      }
-      const outcomes = await Promise.all([lookUp(name, 'A'), lookUp(name, 'AAAA')]);
-      const addresses = outcomes.flatMap((outcome) => (outcome.kind === 'addresses' ? outcome.addresses : [])).map(formatAddress);
-      const failures = outcomes.flatMap((outcome) => (outcome.kind === 'failure' ? [outcome.reason] : outcome.kind === 'nxdomain' ? ['NXDOMAIN'] : []));
-      return { name, services, addresses, error: addresses.length > 0 ? null : (failures[0] ?? 'no addresses (NODATA)') };
-    },
+    resolve: (name) =>
+      lookUpNow(name, {
+        services: () => running.services,
+        resolver,
+        lookUp,
+        errorOf: (domain) => statusOf(domain).error,
+        forget: () => filter.forget(),
+        enforce: () => running.request('names'),
+      }),
   });
   const control = await serveControl(join(config.runtimeDir, 'control.sock'), await accounts.find('group', 'netwall'), routes);
 

@@ -13,10 +13,10 @@ import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
 import type { Blocks } from './blocks.ts';
-import type { Culprit } from './drift.ts';
-import type { ElementChange, ForeignChange } from '../host/nft-monitor.ts';
+import type { ForeignChange } from '../host/nft-monitor.ts';
 import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
+import { ForeignChanges, type Mended } from './foreign-changes.ts';
 import { FullLooks } from './full-looks.ts';
 import { Identities } from './identities.ts';
 import { PoliciesInForce, type PoliciesInForceOptions } from './policies-in-force.ts';
@@ -63,15 +63,10 @@ export type ReconcilerOptions = Omit<PoliciesInForceOptions, 'onDue'> & {
 
 export type ReconcilerState = 'starting' | 'enforcing' | 'degraded';
 
-/** Somebody who undoes every repair is not followed faster than this: so many repairs within so many milliseconds, then a pause before each. */
-const FIGHT = { repairs: 20, within: 5000, pause: 100 };
 /** Longer than an answer waits for the kernel. */
 const SWEEP_MILLISECONDS = 500;
 /** Within one run: somebody may remove the table between two transactions. */
 const ATTEMPTS = 3;
-/** What may have been a change of ours, or of another table, is looked into at once, and then no more than a part of the time. */
-const SUSPECT = { least: 200, factor: 20 };
-const AFTER_MENDING_MILLISECONDS = 1000;
 const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
 
 export class Reconciler {
@@ -83,22 +78,13 @@ export class Reconciler {
   readonly #runs: Runs;
   readonly #clock: () => number;
   readonly #fullLooks: FullLooks;
+  readonly #foreign: ForeignChanges;
   #services: readonly ServiceState[] = [];
   #state: ReconcilerState = 'starting';
   #fault: string | null = null;
   #doubt = true;
-  /** What somebody else did to the table since the last run. */
-  #foreign: { readonly process: Culprit | null; readonly gone: boolean; readonly since: number } | null = null;
-  #repairs: number[] = [];
-  /** How long it took to read the table the last time. */
-  #lookMilliseconds = 0;
-  #suspectAgain = 0;
-  #suspicion: NodeJS.Timeout | null = null;
   #failures = 0;
   #retry: NodeJS.Timeout | null = null;
-  #looksAfterMending = false;
-  /** What others did to single elements, and is about to be put right. */
-  #unmended: ElementChange[] | null = null;
   /** That has not begun yet: all who ask share it. */
   #comparison: Promise<readonly string[]> | null = null;
 
@@ -108,6 +94,16 @@ export class Reconciler {
     this.#clock = options.clock ?? (() => performance.now());
     this.#runs = new Runs({ run: (causes) => this.#turn(causes), clock: this.#clock });
     this.#fullLooks = new FullLooks(options.config, this.#clock);
+    this.#foreign = new ForeignChanges({
+      isKnown: () => !this.#doubt && !this.#runs.halted,
+      mend: (changes) => this.#runs.alone(() => options.enforcer.mend(changes())),
+      onMended: (mended) => this.#mended(mended),
+      onDoubt: (pause) => {
+        this.#doubt = true;
+        if (pause === 0) this.trigger('kernel');
+        else setTimeout(() => this.trigger('kernel'), pause).unref();
+      },
+    });
   }
 
   get state(): ReconcilerState {
@@ -203,8 +199,7 @@ export class Reconciler {
     const moved = this.#identities.note(services, idOf);
     names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));
     const ports = await this.#options.dns.listen(filteredServices(services));
-    const foreign = this.#foreign;
-    this.#foreign = null;
+    const foreign = this.#foreign.take();
     const deviations = await this.#look(causes, full, before, foreign?.gone === true);
     // from here to the transactions without a pause: what DNS opens in between would be missing from both
     const since = this.#options.enforcer.grantSequence;
@@ -231,7 +226,7 @@ export class Reconciler {
     this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
     if (deviations.length > 0) {
-      this.#repairs.push(performance.now());
+      this.#foreign.repaired();
       const open = Math.round((performance.now() - (foreign?.since ?? started)) * 10) / 10;
       drift.repair('kernel', { service: null, detail: deviations.join('; ').slice(0, 500) }, open, new Date(), foreign?.process ?? null);
     }
@@ -282,7 +277,7 @@ export class Reconciler {
     }
     const started = performance.now();
     const { deviations, drains } = await this.#options.enforcer.observe(before.flatMap(({ rulesets }) => rulesets));
-    this.#lookMilliseconds = performance.now() - started;
+    this.#foreign.looked(performance.now() - started);
     this.#drains.observe(drains);
     const first = this.#state === 'starting';
     return first || this.#failures > 0 ? [] : deviations;
@@ -338,62 +333,16 @@ export class Reconciler {
   }
 
   /** Somebody else has changed the table: look and repair at once. */
-  changedByOther({ process, gone, elements, certain }: ForeignChange): void {
+  changedByOther(change: ForeignChange): void {
     if (this.#state === 'starting') return; // it is looked at anyway
-    const now = performance.now();
-    if (elements !== null && !gone && !this.#doubt && !this.#runs.halted) {
-      void this.#mend(elements, process, now);
-      return;
-    }
-    if (!certain) {
-      // somebody who keeps changing another table may not keep us busy
-      if (now < this.#suspectAgain) {
-        if (this.#suspicion !== null) return;
-        this.#suspicion = setTimeout(() => {
-          this.#suspicion = null;
-          this.changedByOther({ process, gone, elements, certain });
-        }, this.#suspectAgain - now).unref();
-        return;
-      }
-      this.#suspectAgain = now + Math.max(SUSPECT.least, this.#lookMilliseconds * SUSPECT.factor);
-    }
-    this.#foreign = { process: process ?? this.#foreign?.process ?? null, gone: gone || (this.#foreign?.gone ?? false), since: this.#foreign?.since ?? now };
-    this.#doubt = true;
-    this.#repairs = this.#repairs.filter((at) => now - at < FIGHT.within);
-    if (this.#repairs.length < FIGHT.repairs) this.trigger('kernel');
-    else setTimeout(() => this.trigger('kernel'), FIGHT.pause).unref();
+    this.#foreign.note(change);
   }
 
-  /** Single elements are put right without a look at the whole table. */
-  async #mend(elements: NonNullable<ForeignChange['elements']>, process: Culprit | null, since: number): Promise<void> {
+  #mended({ wrong, process, milliseconds }: Mended): void {
     const { enforcer, drift, log } = this.#options;
-    // those that come while it waits go with it: thousands that wait one by one would wake each other
-    if (this.#unmended !== null) return void this.#unmended.push(...elements);
-    this.#unmended = [...elements];
-    try {
-      const wrong = await this.#runs.alone(() => {
-        const all = this.#unmended ?? [];
-        this.#unmended = null;
-        return enforcer.mend(all);
-      });
-      // nft may have told of some of them only (nft-monitor.ts): when it is quiet again, everything is looked at
-      if (!this.#looksAfterMending) {
-        this.#looksAfterMending = true;
-        setTimeout(() => {
-          this.#looksAfterMending = false;
-          this.changedByOther({ process: null, gone: false, elements: null, certain: false });
-        }, AFTER_MENDING_MILLISECONDS).unref();
-      }
-      if (wrong.length === 0) return;
-      const milliseconds = Math.round((performance.now() - since) * 10) / 10;
-      const detail = wrong.join('; ').slice(0, 500);
-      drift.repair('kernel', { service: null, detail }, milliseconds, new Date(), process);
-      log.info({ generation: enforcer.generation, causes: ['kernel'], repaired: wrong.slice(0, 20), process, milliseconds }, 'enforced');
-      this.#options.onChange();
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      this.changedByOther({ process, gone: false, elements: null, certain: true });
-    }
+    drift.repair('kernel', { service: null, detail: wrong.join('; ').slice(0, 500) }, milliseconds, new Date(), process);
+    log.info({ generation: enforcer.generation, causes: ['kernel'], repaired: wrong.slice(0, 20), process, milliseconds }, 'enforced');
+    this.#options.onChange();
   }
 
   /** Enforces what is known by now. Resolves when that is done, to whether it could be. `doubt`: what the kernel holds is looked at first. */
