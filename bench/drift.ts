@@ -86,8 +86,9 @@ export const drift = async (world: World, effort: Effort): Promise<Outcome> => {
       single('… max', Math.max(...restored), 'ms'),
       median('an allowed connection goes through again, p50', 'ms', waited),
       single(`datagrams past the wall during ${flushes} flushes, of ${tried}`, arrived, 'packets', 0),
-      median('without the guard: packets get out after a flush for, p50', 'ms', open.milliseconds, 20),
-      single('… p99', quantile(open.milliseconds, 0.99), 'ms', 60),
+      // no goals: netwalld as it comes has the guard; this tells what that is worth
+      median('without the guard: packets get out after a flush for, p50', 'ms', open.milliseconds),
+      single('… p99', quantile(open.milliseconds, 0.99), 'ms'),
       single(`… packets in ${flushes} flushes, of ${open.tried}`, open.arrived, 'packets'),
       median('a foreign element is gone (from the event on), p50', 'ms', single1, 20),
       single('… p99', quantile(single1, 0.99), 'ms'),
