@@ -69,8 +69,7 @@ export function shownAll(value: unknown): unknown {
 
 /** Our own signs where the locale has no others. */
 const PLAIN: Readonly<Record<string, string>> = { '–': '-', '…': '...', '×': 'x', '→': '>', '←': '<' };
-// eslint-disable-next-line no-control-regex
-const OWN_COLOURS = /\u001B\[\d+m|[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+const OWN_COLOURS = new RegExp(`\u001B\\[(?:0|${Object.values(COLOURS).join('|')})m|[\\p{Cc}\\p{Cf}\\p{Cs}\\u2028\\u2029]`, 'gu');
 
 /** The last gate before the terminal: our colours pass, and line ends. */
 export function printable(text: string, unicode: boolean): string {

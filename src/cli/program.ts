@@ -201,7 +201,8 @@ timed(command('denied [service]', "refused destinations from the kernel's own re
       return get<DeniedReport>(`/v1/denied?${query.toString()}`);
     };
     const found = await read();
-    const report = { ...found, denied: withProcesses(found.denied) };
+    // what a process is called is up to the process
+    const report = readable({ ...found, denied: withProcesses(found.denied) });
     print(report, () => deniedText(report, look(), clock(options)));
     if (options.follow !== true) return;
     const follower = new DeniedFollower();

@@ -55,9 +55,13 @@ async function respond(routes: Routes, request: IncomingMessage, shared: boolean
 const MOST_REQUEST = 1024 * 1024;
 /** A reader that does not read is let go: its lines would pile up here. */
 const MOST_UNSENT = 1024 * 1024;
+/** Who may only read must not be able to use up what the daemon needs: each change that is asked for starts a process, each stream keeps events. */
+const MOST_CONNECTIONS = 128;
+const MOST_STREAMS = 64;
+const HEADERS_MILLISECONDS = 5000;
 
 function stream(route: Stream, query: URLSearchParams, response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' });
   response.flushHeaders();
   const stop = route(query, (value) => {
     if (response.writableLength > MOST_UNSENT) response.destroy();
@@ -69,7 +73,7 @@ function stream(route: Stream, query: URLSearchParams, response: ServerResponse)
 
 function write(response: ServerResponse, { status, body, type }: Answer): void {
   const text = type === undefined ? `${JSON.stringify(body)}\n` : String(body);
-  response.writeHead(status, { 'content-type': type ?? 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.writeHead(status, { 'content-type': type ?? 'application/json', 'content-length': Buffer.byteLength(text), connection: 'close' });
   response.end(text);
 }
 
@@ -85,12 +89,21 @@ function share(path: string, group: number): void {
 
 /** `group`: the gid that may read; null: root alone. Throws HostError when the socket cannot be made. */
 export async function serveControl(path: string, group: number | null, routes: Routes): Promise<Server> {
-  const server = createServer({ maxHeaderSize: MOST_REQUEST }, (request, response) => {
+  const asked = new WeakSet<Socket>();
+  const streams = new Set<ServerResponse>();
+  const server = createServer({ maxHeaderSize: MOST_REQUEST, headersTimeout: HEADERS_MILLISECONDS, connectionsCheckingInterval: HEADERS_MILLISECONDS }, (request, response) => {
+    // one question for each connection. Node would begin with all that were sent at once, and tell those behind the first of no end
+    if (asked.has(request.socket)) return void request.socket.destroy();
+    asked.add(request.socket);
     request.resume(); // no request has a body
     const target = `http://netwall${request.url ?? ''}`;
     const { pathname, searchParams } = URL.canParse(target) ? new URL(target) : { pathname: '', searchParams: new URLSearchParams() };
     const endless = request.method === 'GET' && Object.hasOwn(routes.streams, pathname) ? routes.streams[pathname] : undefined;
-    if (endless !== undefined) return stream(endless, searchParams, response);
+    if (endless !== undefined) {
+      if (streams.size >= MOST_STREAMS) return write(response, fault(503, `${MOST_STREAMS} streams are open already`));
+      streams.add(response.on('close', () => streams.delete(response)));
+      return stream(endless, searchParams, response);
+    }
     respond(routes, request, group !== null).then(
       (answer) => write(response, answer),
       (error: unknown) => {
@@ -99,7 +112,7 @@ export async function serveControl(path: string, group: number | null, routes: R
       },
     );
   });
-  server.headersTimeout = 5000;
+  server.maxConnections = MOST_CONNECTIONS;
   rmSync(path, { force: true }); // whoever left it is gone: the instance lock is ours
   const mask = process.umask(0o177);
   try {

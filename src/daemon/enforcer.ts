@@ -12,7 +12,7 @@ import { type Counter, type Element, elementId, type ObservedElement } from '../
 import type { Governed } from '../ruleset/guard.ts';
 import { bothParts, partsFor, sameParts } from '../ruleset/parts.ts';
 import { parsePrincipal, planSteps, type Step } from '../ruleset/plan.ts';
-import { ALL_PARTS, type Parts, skeletonText, type Table } from '../ruleset/skeleton.ts';
+import { ALL_PARTS, MAPS, type Parts, skeletonText, type Table } from '../ruleset/skeleton.ts';
 import { type Operation, type Transaction, transactionText } from '../ruleset/transaction.ts';
 import { PARTS_TO_LEARN, WrittenSkeleton } from '../ruleset/written-skeleton.ts';
 import { countedPermissions, gateCounters } from './counted.ts';
@@ -233,7 +233,7 @@ export class Enforcer {
    * throws HostError when nft refuses: the table is then to be looked at.
    */
   async mend(changes: readonly ElementChange[]): Promise<readonly string[]> {
-    const { added, removed, words } = { added: [] as Element[], removed: [] as Element[], words: [] as string[] };
+    const { foreign, added, removed, words } = { foreign: [] as Element[], added: [] as Element[], removed: [] as Element[], words: [] as string[] };
     // what was done last to a key is what counts
     const last = new Map(changes.filter(({ set }) => isPolicy(set)).map((change) => [`${change.set} ${change.key}`, change]));
     for (const [id, { what, set, key }] of last) {
@@ -242,7 +242,7 @@ export class Enforcer {
       const holding = this.#held.get(principal);
       const held = holding === undefined ? undefined : [...this.#grants.withHeld(principal, holding).elements, ...holding.gate].find((one) => elementId(one) === id);
       if (what === 'add' && held === undefined) {
-        removed.push(element);
+        foreign.push(element);
         words.push(`foreign element ${set} { ${key} }`);
       } else if (held !== undefined) {
         // what came in its place may have another verdict, another timeout
@@ -251,8 +251,10 @@ export class Enforcer {
         words.push(`${what === 'add' ? 'changed' : 'missing'} element ${set} { ${key} }`);
       }
     }
-    const transaction: Transaction = [...(removed.length > 0 ? [{ do: 'remove' as const, elements: removed }] : []), ...(added.length > 0 ? [{ do: 'add' as const, elements: added }] : [])];
-    await this.#commit(transaction);
+    const doing = (what: 'add' | 'remove', elements: readonly Element[]): Transaction => (elements.length === 0 ? [] : [{ do: what, elements }]);
+    // a run that looked at the table meanwhile may have taken them away: added first, they are there to be removed. Not of maps: what they map to is not known
+    const again = foreign.filter(({ set }) => !MAPS.has(set));
+    await this.#commit([...doing('add', again), ...doing('remove', [...foreign, ...removed]), ...doing('add', added)]);
     return words;
   }
 

@@ -262,6 +262,9 @@ export const INTERVAL_SETS: ReadonlySet<string> = new Set(
   DECLARATIONS.filter(({ lines }) => lines.some((line) => /^flags .*interval/.test(line))).map(({ name }) => name.split(' ')[1] ?? ''),
 );
 
+/** Their elements are more than keys. */
+export const MAPS: ReadonlySet<string> = new Set(DECLARATIONS.flatMap(({ name }) => (name.startsWith('map ') ? [name.slice('map '.length)] : [])));
+
 const declarations = new Map(DECLARATIONS.map(({ name, lines }) => [name, lines.join('; ')]));
 /** How a set is declared, on one line; null: it is a map or a set of intervals, whose elements are more than keys. */
 export function plainDeclaration(set: string): string | null {

@@ -97,6 +97,7 @@ for (const [title, text, safe] of hostile) {
 test('colours of somebody else are none', (t) => {
   t.is(shown('\u001B[8mhidden'), '\\u001b[8mhidden');
   t.is(printable(RED, true), RED);
+  t.is(printable('\u001B[8mhidden', true), '\\u001b[8mhidden');
 });
 
 test('line ends: kept, unless it must be one line', (t) => {

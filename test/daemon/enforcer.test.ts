@@ -183,6 +183,13 @@ test('an element that was replaced is put back', async (t) => {
   t.regex(scripts.join(''), /^delete element inet netwall user_mode \{ 1001 \}\nadd element inet netwall user_mode \{ 1001 : goto user_enforce \}\n$/);
 });
 
+test('a foreign element that a run has taken away already', async (t) => {
+  const { enforcer, scripts } = await start(1);
+  await enforcer.mend([{ what: 'add', set: 'user_egress4', key: element(9).key }, { what: 'add', set: 'user_mode', key: '1009' }]);
+  // "delete" alone would be refused if it were not there; a map's element cannot be added without its verdict
+  t.regex(scripts.join(''), /^add element inet netwall user_egress4 \{ 1001 . 45.64.7.9 . tcp . 443 \}\ndelete element inet netwall user_egress4 \{ 1001 . 45.64.7.9 . tcp . 443 \}\ndelete element inet netwall user_mode \{ 1009 \}\n$/);
+});
+
 test('where nft refuses a ruleset of a table that is built anew, nobody passes before his turn', async (t) => {
   const kernel = fakeNft();
   const enforcer = new Enforcer({ nft: kernel.nft, guard: { release: async () => {}, hold: () => {}, drop: async () => {} }, table: TABLE, log: pino({ level: 'silent' }), generation: 0 });

@@ -1,0 +1,90 @@
+/** What those who may only read cannot do to the daemon through its socket. */
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { ask } from '../../src/control/client.ts';
+import { type Routes, serveControl } from '../../src/control/server.ts';
+import { until } from '../e2e/until.ts';
+
+async function start(t: ExecutionContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'netwall-control-'));
+  const listening = new Set<object>();
+  let asked = 0;
+  const routes: Routes = {
+    streams: {
+      '/v1/events': (_query, line) => {
+        const listener = {};
+        listening.add(listener);
+        line({ time: 'now' });
+        return () => listening.delete(listener);
+      },
+    },
+    get: {
+      '/v1/slow': () => {
+        asked += 1;
+        return new Promise(() => {});
+      },
+      '/v1/status': () => ({ status: 200, body: { state: 'enforcing' } }),
+    },
+    post: {},
+  };
+  const path = join(directory, 'control.sock');
+  const server: Server = await serveControl(path, null, routes);
+  t.teardown(async () => {
+    server.close();
+    server.closeAllConnections();
+    await rm(directory, { recursive: true });
+  });
+  const open = async (): Promise<Socket> => {
+    const socket = connect(path).on('error', () => {});
+    await once(socket, 'connect');
+    return socket;
+  };
+  return { path, listening, asked: () => asked, open };
+}
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: netwall\r\n\r\n`;
+
+test('a stream ends with its connection', async (t) => {
+  const { listening, open } = await start(t);
+  const socket = await open();
+  socket.write(get('/v1/events'));
+  await once(socket, 'data');
+  t.is(listening.size, 1);
+  socket.destroy();
+  await until('nobody listens', async () => listening.size === 0);
+});
+
+test('of many streams asked for on one connection none is left behind', async (t) => {
+  const { listening, open } = await start(t);
+  const socket = await open();
+  socket.resume().write(get('/v1/events').repeat(50));
+  await once(socket, 'close');
+  await until('nobody listens', async () => listening.size === 0);
+  t.true(socket.bytesRead < 1000, 'one answer at most');
+});
+
+test('of many questions on one connection one is worked on', async (t) => {
+  const { asked, open } = await start(t);
+  const socket = await open();
+  socket.write(get('/v1/slow').repeat(50));
+  await once(socket, 'close');
+  t.is(asked(), 1);
+});
+
+test('so many streams may be open, and others are still answered', async (t) => {
+  const { path, listening, open } = await start(t);
+  const sockets = await Promise.all(Array.from({ length: 64 }, open));
+  for (const socket of sockets) socket.write(get('/v1/events'));
+  await until('all are open', async () => listening.size === 64);
+  const one = await open();
+  one.write(get('/v1/events'));
+  const [head] = await once(one, 'data');
+  t.regex(String(head), /^HTTP\/1\.1 503 /);
+  t.deepEqual(await ask(path, 'GET', '/v1/status'), { state: 'enforcing' });
+  for (const socket of sockets) socket.destroy();
+});
