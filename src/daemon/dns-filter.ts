@@ -91,10 +91,8 @@ function analysisOf(bytes: Uint8Array): Analysis | null {
 }
 
 /** A confinement that knows these addresses as well. */
-function withAddresses(confinement: Confinement, seen: View['seen']): Confinement {
-  const addresses = new Map(confinement.addresses);
-  for (const [name, more] of seen) addresses.set(name, [...(addresses.get(name) ?? []), ...more]);
-  return { ...confinement, addresses };
+function withAddresses(confinement: Confinement, host: string, seen: readonly Address[]): Confinement {
+  return { ...confinement, addresses: new Map(confinement.addresses).set(host, [...(confinement.addresses.get(host) ?? []), ...seen]) };
 }
 
 export class DnsFilter {
@@ -194,9 +192,16 @@ export class DnsFilter {
       this.#asked.set(key, asked);
     }
     served.underWay += 1;
-    const answer = await asked;
-    served.underWay -= 1;
-    if (answer.kind === 'answer') return this.#release(served, request, host, answer.cached, false);
+    try {
+      const answer = await asked;
+      // also while it waits for the kernel
+      return answer.kind === 'answer' ? await this.#release(served, request, host, answer.cached, false) : this.#failed(served, request, host, answer);
+    } finally {
+      served.underWay -= 1;
+    }
+  }
+
+  #failed(served: Served, request: Request, host: string, answer: Exclude<Asked, { kind: 'answer' }>): Buffer {
     served.statistics.fail(`${host}: ${answer.reason}`);
     return codeAnswer(request, answer.kind === 'code' ? answer.rcode : RCODE.SERVFAIL, failure(answer.reason));
   }
@@ -227,11 +232,11 @@ export class DnsFilter {
     const { prepared } = answer;
     const before = prepared.get(service);
     if (before?.linked === linked) return before;
-    const allowing = (name: string): readonly Rule[] => (matcher.denying(name) === null ? matcher.allowing(name) : []);
+    const rules: readonly Rule[] = matcher.denying(host) === null ? matcher.allowing(host) : [];
     const analysis = answer.fresh ?? analysisOf(answer.bytes);
     answer.fresh = null;
-    const view = analysis !== null ? viewOf({ host, analysis, confinement, allowing, audit: confinement.mode === 'audit' }) : null;
-    for (const [name, addresses] of view?.seen ?? []) this.#options.passive.note(service, name, addresses);
+    const view = analysis !== null ? viewOf({ analysis, confinement, rules, audit: confinement.mode === 'audit' }) : null;
+    if (view !== null && view.seen.length > 0) this.#options.passive.note(service, host, view.seen);
     if (analysis !== null) this.#options.passive.noteChain(host, analysis.chain);
     const after: Prepared = { linked, view, opened: null };
     prepared.set(service, after);
@@ -239,14 +244,12 @@ export class DnsFilter {
   }
 
   /** What was seen counts until its TTL and `hold` have passed. */
-  #learn(served: Served, { seen }: View, { ttl, storedAt }: Answer): void {
+  #learn(served: Served, host: string, { seen }: View, { ttl, storedAt }: Answer): void {
     const { limits, sightings, learn, onSeen } = this.#options;
     const until = storedAt + Math.min(Math.max(ttl * 1000, limits.minTtl), limits.maxTtl) + limits.hold;
-    for (const [host, addresses] of seen) {
-      if (served.matcher.allowing(host).length === 0) continue;
-      if (served.matcher.isExact(host)) learn(host, addresses, ttl);
-      else sightings.learn(served.service, host, addresses, until);
-    }
+    if (served.matcher.allowing(host).length === 0) return;
+    if (served.matcher.isExact(host)) learn(host, seen, ttl);
+    else sightings.learn(served.service, host, seen, until);
     onSeen();
   }
 
@@ -257,13 +260,13 @@ export class DnsFilter {
       served.statistics.fail(`${host}: unusable answer`);
       return codeAnswer(request, RCODE.SERVFAIL, failure('unusable answer'));
     }
-    if (view.seen.size === 0) return this.#finish(served, request, view, answer, cached);
+    if (view.seen.length === 0) return this.#finish(served, request, view, answer, cached);
     const { revision } = served;
     const epoch = this.#options.epoch();
     const isCurrent = prepared.opened?.revision === revision && prepared.opened.epoch === epoch;
     if (isCurrent && prepared.opened?.done === true) return this.#finish(served, request, view, answer, cached);
     // all who wait for the same answer wait for one opening
-    const opening = isCurrent && prepared.opened !== null ? prepared.opened : this.#begin(served, prepared, view, answer, epoch);
+    const opening = isCurrent && prepared.opened !== null ? prepared.opened : this.#begin(served, prepared, { host, view, answer, epoch });
     return opening.open.then((open) => {
       if (served.linked !== prepared.linked) return this.#resolve(served, request); // another policy is in force by now
       if (!open) return codeAnswer(request, RCODE.SERVFAIL, { code: EDE.OTHER, text: 'the kernel does not take the addresses' });
@@ -271,10 +274,10 @@ export class DnsFilter {
     });
   }
 
-  #begin(served: Served, prepared: Prepared, view: View, answer: Answer, epoch: number): NonNullable<Prepared['opened']> {
+  #begin(served: Served, prepared: Prepared, { host, view, answer, epoch }: { host: string; view: View; answer: Answer; epoch: number }): NonNullable<Prepared['opened']> {
     const { revision } = served;
-    this.#learn(served, view, answer);
-    const open = this.#open(served, view);
+    this.#learn(served, host, view, answer);
+    const open = this.#open(served, host, view);
     const opening = { revision, epoch, done: false, open };
     prepared.opened = opening;
     // with what failed it is tried anew
@@ -294,10 +297,10 @@ export class DnsFilter {
   }
 
   /** Resolves once the addresses are in the kernel; false: they cannot be. */
-  async #open({ confinement: present, statistics, matcher }: Served, { openings, seen }: View): Promise<boolean> {
+  async #open({ confinement: present, statistics, matcher }: Served, host: string, { openings, seen }: View): Promise<boolean> {
     const { grant, catchUp } = this.#options;
     // what is denied at some ports is so from the first moment, and not from when its addresses are compiled
-    const confinement = [...seen.keys()].some(matcher.isDenied) ? withAddresses(present, seen) : present;
+    const confinement = matcher.isDenied(host) ? withAddresses(present, host, seen) : present;
     const elements = new Map<string, readonly Element[]>();
     for (const { rules, addresses } of openings) {
       for (const [principal, more] of compileAddresses(confinement, addresses, rules, this.#options)) elements.set(principal, [...(elements.get(principal) ?? []), ...more]);

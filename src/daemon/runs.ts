@@ -3,7 +3,7 @@
 /** Why a run happens; several may be served by one. */
 export type Cause = 'start' | 'kernel' | 'files' | 'accounts' | 'names' | 'nameservers' | 'interval' | 'reload' | 'retry';
 
-/** Editors write in several steps: wait until a directory has been quiet that long. */
+/** How soon. Editors write in several steps: wait until a directory has been quiet that long. */
 const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
   start: 0,
   kernel: 0,
@@ -15,6 +15,8 @@ const QUIET_MILLISECONDS: Readonly<Record<Cause, number>> = {
   interval: 0,
   retry: 0,
 };
+/** What keeps changing is looked at all the same: nobody who can cause a run may keep one away. */
+const LONGEST_QUIET_MILLISECONDS = 100;
 /** Longer than the longest nft may take. */
 const STUCK_MILLISECONDS = 60_000;
 
@@ -29,6 +31,9 @@ export class Runs {
   readonly #options: RunsOptions;
   #causes = new Set<Cause>();
   #timer: NodeJS.Timeout | null = null;
+  /** By the clock: when the next one begins, and the latest that this may be put off to. */
+  #due = Number.POSITIVE_INFINITY;
+  #latest = Number.POSITIVE_INFINITY;
   /** Whether the timer waits for what is going on to end. */
   #isQuiet = false;
   #running: Promise<void> | null = null;
@@ -56,7 +61,7 @@ export class Runs {
     if (this.over) return;
     this.#causes.add(cause);
     if (this.#running !== null) return;
-    this.#schedule(QUIET_MILLISECONDS[cause]);
+    this.#schedule(QUIET_MILLISECONDS[cause], cause === 'files' ? LONGEST_QUIET_MILLISECONDS : QUIET_MILLISECONDS[cause]);
   }
 
   /** Runs as soon as can be; resolves when a run that began after the call has ended, or at once when there will be none. */
@@ -69,19 +74,26 @@ export class Runs {
     });
   }
 
-  #schedule(milliseconds: number): void {
+  /** Begins a run after so many milliseconds, unless it is put off; after `most` in any case. */
+  #schedule(soon: number, most = soon): void {
+    const now = this.#options.clock();
+    const latest = Math.min(this.#latest, now + most);
+    const due = Math.min(now + soon, latest);
+    // set anew all the time, even a timer of a millisecond would never be over
+    if (this.#timer !== null && due === this.#due) return;
     this.#clear();
-    this.#isQuiet = milliseconds > 0;
+    [this.#due, this.#latest, this.#isQuiet] = [due, latest, due > now];
     this.#timer = setTimeout(() => {
       this.#timer = null;
       // something else may have come first; what is due is served after it
       if (!this.#halted && this.#running === null) this.#begin();
-    }, milliseconds);
+    }, Math.max(0, due - now));
   }
 
   #clear(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    [this.#due, this.#latest] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   }
 
   #begin(): void {

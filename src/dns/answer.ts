@@ -10,8 +10,7 @@ import { hostName, type Name, readMessage, readName, sameName, WireError, type W
 /** RFC 9460 §7.3: addresses that a client may use before it has looked the target up. */
 export type HintRecord = {
   readonly record: WireRecord;
-  /** Whose addresses they are; null: no name that a policy could list. `own`: the chain's, not another name's. */
-  readonly target: string | null;
+  /** The target is of the chain. Of another name only that name's own zone may say where it is: its client looks it up (RFC 9460 §3). */
   readonly own: boolean;
   readonly addresses: readonly Address[];
 };
@@ -110,7 +109,7 @@ function hintsOf({ bytes }: WireMessage, record: WireRecord, chain: readonly Nam
   }
   if (addresses.length === 0) return null;
   const own = target.name.length === 0 || chain.some((name) => sameName(name, target.name));
-  return { record, target: own ? null : hostName(target.name), own, addresses };
+  return { record, own, addresses };
 }
 
 /** RFC 2308 §5: the lesser of the SOA's own TTL and its minimum field; none without a SOA. */

@@ -275,14 +275,15 @@ test('answers that are kept do not keep what was in force when they were given',
   t.true(old.filter((one) => one.deref() !== undefined).length <= 1);
 });
 
-test('hints of a target that is listed are opened for that name, of another they are stripped', async (t) => {
-  const { filter, opened } = start((host, type) => ok(host, type, [record(QNAME, 65, svcb(1, name(host.startsWith('own') ? 'cdn.example.com' : 'cdn.example.org'), [[4, ipv4('45.64.7.7')]]))]));
-  const answer = (host: string) => Promise.resolve(filter.answer('webapp', query(name(host), 65), true));
-  const own = await answer('own.example.com');
-  const foreign = await answer('foreign.example.com');
+test('hints say where the name itself is; where another name is, listed or not, only its own zone may say', async (t) => {
+  const targets: Readonly<Record<string, string>> = { self: 'self.example.com', listed: 'exact.example.net', wild: 'cdn.example.com', foreign: 'cdn.example.org' };
+  const { filter, opened, learnt } = start((host, type) => ok(host, type, [record(QNAME, 65, svcb(1, name(targets[host.split('.')[0] ?? ''] ?? ''), [[4, ipv4('45.64.7.7')]]))]));
+  const hinted = async (host: string) => (await filter.answer('webapp', query(name(host), 65), true))?.includes(ipv4('45.64.7.7'));
+  for (const other of ['listed', 'wild', 'foreign']) t.false(await hinted(`${other}.example.com`), other);
+  t.deepEqual(opened, []);
+  t.true(await hinted('self.example.com'));
   t.deepEqual(opened, ['user 1001: 1001 . 45.64.7.7 . tcp . 443']);
-  t.true(own?.includes(ipv4('45.64.7.7')));
-  t.false(foreign?.includes(ipv4('45.64.7.7')));
+  t.deepEqual(learnt, []);
 });
 
 test('a service that nobody knows, or that is gone', async (t) => {

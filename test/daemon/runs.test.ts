@@ -3,11 +3,11 @@ import test from 'ava';
 import { type Cause, Runs } from '../../src/daemon/runs.ts';
 
 /** Runs that end when they are told to. */
-function setUp() {
+function setUp(clock = () => 0) {
   const served: Cause[][] = [];
   const open: (() => void)[] = [];
   const runs = new Runs({
-    clock: () => 0,
+    clock,
     run: (causes) => {
       served.push([...causes]);
       return new Promise((resolve) => open.push(resolve));
@@ -43,6 +43,28 @@ test('what becomes due during a run is served by one more, together', async (t) 
   await runs.settled();
   t.is(served.length, 2);
 });
+
+for (const cause of ['names', 'files'] as const) {
+  test(`what changes all the time is served all the same: ${cause}`, async (t) => {
+    const { runs, served, under } = setUp(() => performance.now());
+    let over = false;
+    const flood = (async () => {
+      while (!over) {
+        for (let count = 0; count < 20; count += 1) runs.trigger(cause);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    const end = await under();
+    const asked = runs.request('reload');
+    end();
+    (await under())();
+    await asked;
+    over = true;
+    await flood;
+    t.true(served[1]?.includes('reload'));
+    runs.halt();
+  });
+}
 
 test('while something else asks the kernel there are no runs, and one that is due comes before the next question', async (t) => {
   const { runs, served, under } = setUp();
