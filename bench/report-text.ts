@@ -68,11 +68,18 @@ const sectionOf = (suite: string, recording: Recording): string => {
   ].join('\n\n');
 };
 
+/** "… p99" goes on from a row above it. Where rows are sorted it may stand elsewhere, so what it goes on from is said again. */
+const wholeCaption = (figures: readonly Figure[], index: number): string => {
+  const subject = figures.slice(0, index + 1).findLast(({ what }) => !what.startsWith('…'))?.what ?? '';
+  const what = figures[index]?.what ?? '';
+  return what === subject ? what : `${subject.replace(/, p\d+$/, '')} ${what}`.trimStart();
+};
+
 /** Every goal of every suite, the missed ones first. */
 const goalsOf = (recordings: Recordings): string => {
   const goals = [...recordings].flatMap(([suite, { comparisons = [], figures = [] }]) => [
     ...comparisons.flatMap((comparison) => verdictsOf(comparison).map((verdict) => ({ suite, met: verdict.met, what: `${comparison.what}: ${verdict.of} / ${verdict.to}`, is: `${verdict.ratio.toFixed(2)} ×`, goal: verdict.atLeast === undefined ? `at most ${verdict.atMost}` : `at least ${verdict.atLeast}` }))),
-    ...figures.flatMap(({ what, value, unit, atMost }) => (atMost === undefined ? [] : [{ suite, met: value <= atMost, what, is: `${value} ${unit}`, goal: `at most ${atMost}` }])),
+    ...figures.flatMap(({ value, unit, atMost }, index) => (atMost === undefined ? [] : [{ suite, met: value <= atMost, what: wholeCaption(figures, index), is: `${value} ${unit}`, goal: `at most ${atMost}` }])),
   ]);
   const ordered = [...goals.filter(({ met }) => !met), ...goals.filter(({ met }) => met)];
   return table(['', 'is', 'goal', 'suite'], ordered.map(({ suite, met, what, is, goal }) => [what, is, `${goal}: ${met ? 'met' : '**MISSED**'}`, suite]));

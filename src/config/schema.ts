@@ -100,7 +100,7 @@ const guard = withHints(
     .strictObject({
       mark: z.union([z.null(), textField(parseMark).meta(MARK)]).prefault('0x20000000').meta({
         description:
-          'The bit of the packet mark by which the guard knows what the table has let through; cleared again before other programs see it. It must be used by nothing else on the host. null: no guard, and "nft flush ruleset" opens the wall for some milliseconds.',
+          'The bit of the packet mark by which the guard knows what the table has let through; cleared again before other programs see it. It must be used by nothing else on the host. null: no guard, and "nft flush ruleset" opens the wall until it is repaired: tens of milliseconds to seconds, by the number of policies.',
         examples: ['0x20000000'],
       }),
     })

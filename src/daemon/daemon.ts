@@ -65,6 +65,10 @@ const SAVE_MILLISECONDS = 5000;
 const SETTLED_MILLISECONDS = 10_000;
 /** How long what a service's own query opened may be missing from the rulesets, and so from what other services may reach. */
 const SEEN_MILLISECONDS = 2000;
+/** During the first run: how often systemd is asked to go on waiting, and for how long from then on; and for how long at most. */
+const STARTING_MILLISECONDS = 10_000;
+const LONGEST_START_MILLISECONDS = 600_000;
+const WAIT_ON = 'EXTEND_TIMEOUT_USEC=30000000';
 /** How exactly names that wildcards cover run out. */
 const SIGHTINGS_MILLISECONDS = 10_000;
 
@@ -292,7 +296,8 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const control = await serveControl(join(config.runtimeDir, 'control.sock'), await accounts.find('group', 'netwall'), routes);
 
-  let ticked = performance.now();
+  const begun = performance.now();
+  let ticked = begun;
   const stops = [
     watchDirectories(config.policyDirs, (path) => running.touch(path)),
     watchDirectories(['/etc'], () => running.trigger('accounts'), ACCOUNT_FILES),
@@ -313,6 +318,10 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     every(SIGHTINGS_MILLISECONDS, () => {
       if (sightings.expire(performance.now())) running.trigger('names');
       permits.look();
+    }),
+    // with many policies it may take longer than TimeoutStartSec, again and again. One that failed is not waited for
+    every(STARTING_MILLISECONDS, () => {
+      if (running.state === 'starting' && ticked - begun < LONGEST_START_MILLISECONDS) void notify(WAIT_ON);
     }),
   ];
   const watchdog = watchdogInterval(environment);

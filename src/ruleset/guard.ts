@@ -55,7 +55,7 @@ export function guardText(table: Table, mark: number, content: GuardContent): st
     ...NAMES.map((set) => block(`set ${set}`, [SETS[set]])),
     block('chain shut', [
       OWN_SOCKETS,
-      // silent: it lasts for milliseconds, and a drop only delays what is allowed
+      // silent: it is soon over, and a drop only delays what is allowed
       'counter drop',
     ]),
     block('chain output', [

@@ -168,7 +168,7 @@ function sideChains(side: Side, mark: number | null): Chain[] {
     { name: name('enforce'), rules: [...marked, `jump ${name('allowed')}`, OWN_SOCKETS, `jump ${name('record')}`, 'goto refuse'] },
     { name: name('audit'), rules: [...marked, `jump ${name('allowed')}`, OWN_SOCKETS, `jump ${name('record')}`, 'accept'] },
     { name: name('block'), rules: [OWN_SOCKETS, `jump ${name('record')}`, 'goto refuse'] },
-    // silent: a reset would kill live flows for the sake of a load that takes milliseconds; a drop only delays them
+    // silent: a reset would kill live flows for the sake of a load that is soon over; a drop only delays them
     { name: name('hold'), rules: [...marked, `jump ${name('allowed')}`, OWN_SOCKETS, 'drop'] },
   ];
 }

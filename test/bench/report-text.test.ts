@@ -84,6 +84,19 @@ test('tables stand between the marks, and the prose around them stays', (t) => {
   t.is(reportOf(page, new Map([['dns', recording]])).page, `# Title\n\nOurs, above.\n\n${marked('goals', goals)}\n\n## Names\n\nOurs.\n\n${marked('dns', section)}\n\nOurs, below.\n\n${marked('gone', 'Not recorded.')}\n`);
 });
 
+test('among the goals a caption that goes on from another has that before it', (t) => {
+  const figures = [
+    { what: 'repaired, p50', value: 1, unit: 'ms' },
+    { what: '… most', value: 2, unit: 'ms', atMost: 3 },
+    { what: '… p99', value: 5, unit: 'ms', atMost: 4 },
+    { what: 'leaked', value: 0, unit: 'packets', atMost: 0 },
+  ];
+  const table = ['| repaired … p99 | 5 ms | at most 4: **MISSED** | drift |', '| repaired … most | 2 ms | at most 3: met | drift |', '| leaked | 0 packets | at most 0: met | drift |'].join('\n');
+  const { page: written } = reportOf(page, new Map([['drift', { figures }]]));
+  t.true(written.includes(table), written);
+  t.true(written.includes('| … p99 | 5 ms |'), 'below its row it stands as it is');
+});
+
 test('writing it again changes nothing', (t) => {
   const recordings = new Map([['dns', recording], ['other', recording]]);
   const once = reportOf(page, recordings).page;

@@ -47,9 +47,9 @@ test('what becomes due during a run is served by one more, together', async (t) 
 for (const cause of ['names', 'files'] as const) {
   test(`what changes all the time is served all the same: ${cause}`, async (t) => {
     const { runs, served, under } = setUp(() => performance.now());
-    let over = false;
+    const over = new AbortController();
     const flood = (async () => {
-      while (!over) {
+      while (!over.signal.aborted) {
         for (let count = 0; count < 20; count += 1) runs.trigger(cause);
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -59,7 +59,7 @@ for (const cause of ['names', 'files'] as const) {
     end();
     (await under())();
     await asked;
-    over = true;
+    over.abort();
     await flood;
     t.true(served[1]?.includes('reload'));
     runs.halt();

@@ -24,7 +24,7 @@ function flushes({ nftablesConf, units, daemon }: Pick<Survey, 'nftablesConf' | 
   if (guardHeld(daemon)) {
     return unit === null
       ? fine(id, 'a flush of all tables is held by the guard')
-      : finding(id, 'info', 'nftables.service flushes all tables', found, 'Each restart removes the table. The guard drops meanwhile what governed services send, and the table is back within milliseconds.', remedy);
+      : finding(id, 'info', 'nftables.service flushes all tables', found, 'Each restart removes the table. Until it is back, tens of milliseconds to seconds by the number of policies, the guard drops what governed services send, allowed or not.', remedy);
   }
   if (daemon.reach === 'not permitted') return notChecked(id, 'only root and members of group netwall may ask whether the guard is there');
   return finding(id, unit === null ? 'info' : 'warning', 'a flush of all tables opens the wall', found, 'There is no guard now: from the flush until the repair, or for as long as netwalld is not running, nothing is confined.', `start netwalld, set guard.mark in netwalld.yaml, or ${remedy}`);
