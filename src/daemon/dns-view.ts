@@ -1,12 +1,12 @@
 /** What of an answer one service may see and reach, by its policy. Pure. */
-import type { Address } from '../net/address.ts';
-import { formatAddress } from '../net/address.ts';
+import { type Address, formatAddress, type Network } from '../net/address.ts';
 import type { Rule } from '../policy/rule.ts';
 import { guard } from '../resolve/guard.ts';
 import { type Analysis } from '../dns/answer.ts';
 import { withoutHints } from '../dns/hints.ts';
+import { WireError } from '../dns/octets.ts';
 import { type Edits, template, type Template } from '../dns/render.ts';
-import { WireError, type WireRecord } from '../dns/wire.ts';
+import type { WireRecord } from '../dns/wire.ts';
 import { allowedNetworks } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 
@@ -35,7 +35,7 @@ export type ViewInput = {
 };
 
 class Judge {
-  readonly #confinement: Confinement;
+  readonly #networks: readonly Network[];
   readonly #rules: readonly Rule[];
   /** By how many rules admit them: either all do, or those with `private: true`. */
   readonly #openings = new Map<number, { readonly rules: readonly Rule[]; readonly addresses: Map<string, Address> }>();
@@ -43,15 +43,14 @@ class Judge {
   readonly guarded = new Map<string, { readonly address: Address; readonly reason: string }>();
 
   constructor(confinement: Confinement, rules: readonly Rule[]) {
-    this.#confinement = confinement;
+    this.#networks = allowedNetworks(confinement);
     this.#rules = rules;
   }
 
   /** Admits an address where one of the rules does, and then for those rules. */
   admits(address: Address): boolean {
     this.seen.push(address);
-    const networks = allowedNetworks(this.#confinement);
-    const judged = this.#rules.map((rule) => ({ rule, judgement: guard(address, { private: rule.private, networks }) }));
+    const judged = this.#rules.map((rule) => ({ rule, judgement: guard(address, { private: rule.private, networks: this.#networks }) }));
     const admitting = judged.filter(({ judgement }) => judgement.admitted).map(({ rule }) => rule);
     const [refused] = judged.flatMap(({ judgement }) => (judgement.admitted ? [] : [judgement]));
     if (admitting.length === 0) {
@@ -79,9 +78,9 @@ export function viewOf({ analysis, confinement, rules, audit }: ViewInput): View
   try {
     for (const { record, address } of addresses) if (!judge.admits(address)) drop.add(record);
     for (const hint of hints) {
-      const admits = (address: Address) => hint.own && judge.admits(address);
-      if (hint.addresses.map(admits).every(Boolean)) continue;
-      const data = withoutHints(message, hint.record, admits);
+      const kept = new Set(hint.own ? hint.addresses.filter((address) => judge.admits(address)).map(formatAddress) : []);
+      if (hint.addresses.every((address) => kept.has(formatAddress(address)))) continue;
+      const data = withoutHints(message, hint.record, (address) => kept.has(formatAddress(address)));
       if (data === null) drop.add(hint.record);
       else replace.set(hint.record, data);
     }

@@ -4,8 +4,10 @@
  */
 import type { Address } from '../net/address.ts';
 import { wireAddress } from '../net/special.ts';
+import { hostName, keysAbove, type Name, type Reading } from './names.ts';
+import { WireError } from './octets.ts';
 import { CLASS_IN, FLAG, RCODE, sanitisedTtl, TYPE } from './types.ts';
-import { hostName, type Name, readMessage, readName, sameName, WireError, type WireMessage, type WireRecord } from './wire.ts';
+import { readMessage, type WireMessage, type WireRecord } from './wire.ts';
 
 /** RFC 9460 §7.3: addresses that a client may use before it has looked the target up. */
 export type HintRecord = {
@@ -33,9 +35,14 @@ export type Analysis = {
 
 export type Analysed = { readonly ok: true; readonly analysis: Analysis } | { readonly ok: false; readonly fault: string };
 
+/** Keys of names whose records belong to the answer: the chain's own, and those of the zones that these are in. */
+type Owners = { readonly links: ReadonlySet<string>; readonly zones: ReadonlySet<string> };
+
 const MAX_CHAIN = 8;
 const ADDRESS_TYPES: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA]);
 const HINT_TYPES: ReadonlySet<number> = new Set([TYPE.HTTPS, TYPE.SVCB]);
+/** DNAMEs stand for a zone above the names they rename (RFC 6672), and signatures for what they sign. */
+const ZONE_TYPES: ReadonlySet<number> = new Set([TYPE.DNAME, TYPE.RRSIG]);
 const HINT_KEYS: Readonly<Record<number, 4 | 16>> = { 4: 4, 6: 16 };
 
 const u16 = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
@@ -56,23 +63,21 @@ function addressOf({ bytes }: WireMessage, { type, start, end }: WireRecord): Ad
 }
 
 /** The question's name and its aliases. Throws WireError for loops and chains beyond MAX_CHAIN. */
-function followChain(message: WireMessage, question: Name): Name[] {
+function followChain({ answers, names }: WireMessage, question: Name): Name[] {
+  const cnames = Map.groupBy(answers.filter(({ type, class: klass }) => type === TYPE.CNAME && klass === CLASS_IN), ({ name }) => name.key);
   const chain: Name[] = [question];
-  let owner: Name | null = question;
-  while (owner !== null) {
-    const from: Name = owner;
-    const aliases = message.answers.filter(({ type, class: klass, name }) => type === TYPE.CNAME && klass === CLASS_IN && sameName(name, from));
-    const [alias] = aliases;
+  let owner = question;
+  for (;;) {
+    const [alias, ...others] = cnames.get(owner.key) ?? [];
     if (alias === undefined) return chain;
-    if (aliases.length > 1) throw new WireError('two CNAMEs for one name');
-    const { name, end } = readName(message.bytes, alias.start);
+    if (others.length > 0) throw new WireError('two CNAMEs for one name');
+    const { name, end } = names.read(alias.start);
     if (end !== alias.end) throw new WireError('CNAME data of a wrong length');
     if (chain.length > MAX_CHAIN) throw new WireError(`more than ${MAX_CHAIN} CNAMEs`);
-    if (chain.some((before) => sameName(before, name))) throw new WireError('CNAME loop');
+    if (chain.some(({ key }) => key === name.key)) throw new WireError('CNAME loop');
     chain.push(name);
     owner = name;
   }
-  return chain;
 }
 
 /** The parameters of SVCB data (RFC 9460 §2.2): key, and where its value is. Throws WireError. */
@@ -91,15 +96,16 @@ export function* svcParams(bytes: Uint8Array, from: number, end: number): Genera
 }
 
 /** Where the parameters begin, and the target. Throws WireError. */
-export function svcTarget(bytes: Uint8Array, { start, end }: WireRecord): { readonly name: Name; readonly end: number } {
+export function svcTarget({ names }: WireMessage, { start, end }: WireRecord): Reading {
   if (start + 3 > end) throw new WireError('SVCB data is cut');
-  const target = readName(bytes, start + 2);
+  const target = names.read(start + 2);
   if (target.end > end) throw new WireError('SVCB data is cut');
   return target;
 }
 
-function hintsOf({ bytes }: WireMessage, record: WireRecord, chain: readonly Name[]): HintRecord | null {
-  const target = svcTarget(bytes, record);
+function hintsOf(message: WireMessage, record: WireRecord, { links }: Owners): HintRecord | null {
+  const { bytes } = message;
+  const target = svcTarget(message, record);
   const addresses: Address[] = [];
   for (const { key, start, end } of svcParams(bytes, target.end, record.end)) {
     const size = HINT_KEYS[key];
@@ -108,8 +114,7 @@ function hintsOf({ bytes }: WireMessage, record: WireRecord, chain: readonly Nam
     for (let at = start; at < end; at += size) addresses.push(readAddressAt(bytes, at, size));
   }
   if (addresses.length === 0) return null;
-  const own = target.name.length === 0 || chain.some((name) => sameName(name, target.name));
-  return { record, own, addresses };
+  return { record, own: target.name.key === '' || links.has(target.name.key), addresses };
 }
 
 /** RFC 2308 §5: the lesser of the SOA's own TTL and its minimum field; none without a SOA. */
@@ -120,28 +125,32 @@ export function negativeTtl({ authorities, bytes }: WireMessage): number {
   return Math.min(sanitisedTtl(soa.ttl), sanitisedTtl(minimum));
 }
 
-/** DNAMEs stand for a zone above the names they rename (RFC 6672), and signatures for what they sign. */
-function belongs({ type, name, class: klass }: WireRecord, chain: readonly Name[]): boolean {
-  if (klass !== CLASS_IN) return false;
-  if (chain.some((link) => sameName(link, name))) return true;
-  return (type === TYPE.DNAME || type === TYPE.RRSIG) && chain.some((link) => link.length > name.length && sameName(link.slice(link.length - name.length), name));
+function ownersOf({ answers }: WireMessage, chain: readonly Name[]): Owners {
+  // most answers have no record that asks for the zones
+  const zones = answers.some(({ type }) => ZONE_TYPES.has(type)) ? chain.flatMap(keysAbove) : [];
+  return { links: new Set(chain.map(({ key }) => key)), zones: new Set(zones) };
+}
+
+function belongs({ type, name: { key }, class: klass }: WireRecord, { links, zones }: Owners): boolean {
+  return klass === CLASS_IN && (links.has(key) || (ZONE_TYPES.has(type) && zones.has(key)));
 }
 
 function analyseMessage(message: WireMessage, question: Name): Analysis {
   const chain = followChain(message, question);
+  const owners = ownersOf(message, chain);
   const foreign = new Set<WireRecord>();
   const addresses: AddressRecord[] = [];
   const hints: HintRecord[] = [];
   let ttl = Number.POSITIVE_INFINITY;
   for (const record of message.answers) {
-    if (!belongs(record, chain)) {
+    if (!belongs(record, owners)) {
       foreign.add(record);
       continue;
     }
     ttl = Math.min(ttl, sanitisedTtl(record.ttl));
     if (ADDRESS_TYPES.has(record.type)) addresses.push({ record, address: addressOf(message, record) });
     else if (HINT_TYPES.has(record.type)) {
-      const found = hintsOf(message, record, chain);
+      const found = hintsOf(message, record, owners);
       if (found !== null) hints.push(found);
     }
   }

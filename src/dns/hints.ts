@@ -26,8 +26,9 @@ function names(bytes: Uint8Array, start: number, end: number): number[] {
 }
 
 /** The record's data with the hints that are admitted; null: it says that it cannot be used without the others. Throws WireError. */
-export function withoutHints({ bytes }: WireMessage, record: WireRecord, admits: (address: Address) => boolean): Uint8Array | null {
-  const target = svcTarget(bytes, record);
+export function withoutHints(message: WireMessage, record: WireRecord, admits: (address: Address) => boolean): Uint8Array | null {
+  const { bytes } = message;
+  const target = svcTarget(message, record);
   const parts: Uint8Array[] = [bytes.subarray(record.start, target.end)];
   const gone = new Set<number>();
   let mandatory: number[] = [];

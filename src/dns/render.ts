@@ -3,10 +3,12 @@
  * record, which is between two neighbours only (RFC 6891 §6.1.1). Otherwise it is put together anew from the records that stay.
  */
 import dnsPacket from 'dns-packet';
+import { nameBytes } from './names.ts';
+import { WireError } from './octets.ts';
 import { ownCopy } from './own-copy.ts';
 import type { Edns, Request } from './request.ts';
 import { FLAG, sanitisedTtl, TYPE, UDP_PAYLOAD } from './types.ts';
-import { type Name, readName, WireError, type WireMessage, type WireRecord } from './wire.ts';
+import type { WireMessage, WireRecord } from './wire.ts';
 
 /** A message without OPT, and where TTLs stand in it. */
 export type Template = { readonly bytes: Uint8Array; readonly ttls: readonly number[]; readonly questionEnd: number };
@@ -34,19 +36,16 @@ const NAMES_IN_DATA: ReadonlyMap<number, { readonly skip: number; readonly names
   [TYPE.SRV, { skip: 6, names: 1 }],
 ]);
 
-function nameBytes(name: Name): Uint8Array {
-  return Buffer.concat([...name.flatMap((label) => [Buffer.from([label.length]), label]), Buffer.from([0])]);
-}
-
 /** Data without compression, so that it can stand anywhere. Throws WireError. */
-function plainData({ bytes }: WireMessage, { type, start, end }: WireRecord): Uint8Array {
+function plainData(message: WireMessage, { type, start, end }: WireRecord): Uint8Array {
+  const { bytes, names } = message;
   const form = NAMES_IN_DATA.get(type);
   if (form === undefined) return bytes.subarray(start, end);
   const parts: Uint8Array[] = [bytes.subarray(start, start + form.skip)];
   let at = start + form.skip;
   for (let count = 0; count < form.names; count += 1) {
-    const { name, end: next } = readName(bytes, at);
-    parts.push(nameBytes(name));
+    const { name, end: next } = names.read(at);
+    parts.push(nameBytes(bytes, name));
     at = next;
   }
   return Buffer.concat([...parts, bytes.subarray(at, end)]);
@@ -63,7 +62,7 @@ function rebuild(message: WireMessage, edits: Edits): Template {
   const ttls: number[] = [];
   let at = head.length;
   for (const record of sections.flat()) {
-    const name = nameBytes(record.name);
+    const name = nameBytes(message.bytes, record.name);
     const data = edits.replace.get(record) ?? plainData(message, record);
     if (at + name.length + 10 + data.length > MOST_OCTETS) throw new WireError('too long without compressed names');
     const fixed = Buffer.alloc(10);

@@ -1,6 +1,7 @@
 /** A query as a service sends it. Pure; what cannot be answered says with which code to refuse it. */
+import { hostName, Names } from './names.ts';
+import { WireError } from './octets.ts';
 import { CLASS_IN, FLAG, RCODE, TYPE } from './types.ts';
-import { hostName, type Name, readName, WireError } from './wire.ts';
 
 /** What the client says of EDNS (RFC 6891); `payload`: the largest datagram it takes. */
 export type Edns = { readonly payload: number; readonly dnssecOk: boolean };
@@ -10,7 +11,6 @@ export type Request = {
   readonly flags: number;
   /** The question section as it was sent, letter case included. */
   readonly question: Uint8Array;
-  readonly name: Name;
   /** Null: no name that a policy could list. */
   readonly host: string | null;
   readonly type: number;
@@ -30,16 +30,16 @@ const MAX_PAYLOAD = 4096;
 const u16 = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 
 /** EDNS from the additional section; `version` above 0 is answered with BADVERS. Throws WireError. */
-function readEdns(bytes: Uint8Array, start: number, count: number): { readonly edns: Edns | null; readonly version: number } {
+function readEdns(bytes: Uint8Array, names: Names, start: number, count: number): { readonly edns: Edns | null; readonly version: number } {
   let at = start;
   let found: { edns: Edns; version: number } | null = null;
   for (let index = 0; index < count; index += 1) {
-    const { name, end } = readName(bytes, at);
+    const { name, end } = names.read(at);
     if (end + 10 > bytes.length) throw new WireError('record is cut');
     const length = u16(bytes, end + 8);
     if (end + 10 + length > bytes.length) throw new WireError('record data reaches past the message');
     if (u16(bytes, end) === TYPE.OPT) {
-      if (found !== null || name.length > 0) throw new WireError('more than one OPT, or one with a name');
+      if (found !== null || name.key !== '') throw new WireError('more than one OPT, or one with a name');
       const payload = Math.min(Math.max(u16(bytes, end + 2), MIN_PAYLOAD), MAX_PAYLOAD);
       found = { edns: { payload, dnssecOk: (u16(bytes, end + 6) & 0x8000) !== 0 }, version: bytes[end + 5] ?? 0 };
     }
@@ -58,11 +58,12 @@ export function parseRequest(bytes: Uint8Array): ParsedRequest {
   if ((flags & FLAG.OPCODE) !== 0) return refuse(RCODE.NOTIMP);
   if (bytes.length > MAX_REQUEST || u16(bytes, 4) !== 1 || u16(bytes, 6) !== 0 || u16(bytes, 8) !== 0 || u16(bytes, 10) > 4) return refuse(RCODE.FORMERR);
   try {
-    const { name, end } = readName(bytes, HEADER);
+    const names = new Names(bytes);
+    const { name, end } = names.read(HEADER);
     if (end + 4 > bytes.length) return refuse(RCODE.FORMERR);
     const type = u16(bytes, end);
-    const { edns, version } = readEdns(bytes, end + 4, u16(bytes, 10));
-    const request: Request = { id, flags, question: bytes.subarray(HEADER, end + 4), name, host: hostName(name), type, edns };
+    const { edns, version } = readEdns(bytes, names, end + 4, u16(bytes, 10));
+    const request: Request = { id, flags, question: bytes.subarray(HEADER, end + 4), host: hostName(name), type, edns };
     if (version > 0) return refuse(RCODE.BADVERS, request);
     if (u16(bytes, end + 2) !== CLASS_IN) return refuse(RCODE.REFUSED, request);
     // zone transfers are no look-ups, and OPT, TSIG and the like no types to ask for (RFC 6895 §3.1)

@@ -97,6 +97,10 @@ test('whatever comes, nothing throws, hangs or stays', (t) => {
   return undefined;
 });
 
+/** A name of 117 labels, and others. */
+const many = labels(...Array.from({ length: 117 }, (_, index) => String.fromCharCode(97 + (index % 26))));
+const below = (index: number) => labels(`${index}`, ...Array.from({ length: 116 }, () => 'x'));
+
 /** Messages of 64 KB that are as much work as can be. */
 const heavy: readonly (readonly [what: string, bytes: Buffer])[] = [
   ['as many records as fit, each a pointer', message({ question: questionOf(host, 1), answers: Array.from({ length: 4000 }, () => a('45.64.7.1')) })],
@@ -113,12 +117,34 @@ const heavy: readonly (readonly [what: string, bytes: Buffer])[] = [
       last = at;
       at += next.length;
     }
-    while (at < 64_000) {
+    while (records.length < 4200) {
       const next = record(pointer(last), 1, ipv4('45.64.7.1'));
       records.push(next);
       at += next.length;
     }
     return message({ question: questionOf(host, 1), answers: records });
+  })()],
+  ['a long name, and each record a pointer to it', message({ question: questionOf(many, 1), answers: Array.from({ length: 4100 }, () => record(QNAME, 16, Buffer.from('\u0001x'))) })],
+  ['eight aliases of as many labels, and each record a pointer', message({
+    question: questionOf(many, 1),
+    answers: [
+      ...Array.from({ length: 8 }, (_, index) => cname(index === 0 ? QNAME : below(index), below(index + 1))),
+      ...Array.from({ length: 4100 }, () => record(QNAME, 46, Buffer.from('x'))),
+    ],
+  })],
+  ['thousands of pointers to pointers, and each record a pointer to the last', (() => {
+    const first = 12 + questionOf(many, 1).length + 12;
+    const pointers = Array.from({ length: 8000 }, (_, index) => pointer(index === 0 ? 12 : first + 2 * (index - 1)));
+    return message({ question: questionOf(many, 1), answers: [record(QNAME, 16, Buffer.concat(pointers)), ...Array.from({ length: 3900 }, () => record(pointer(first + 2 * 7999), 16, Buffer.alloc(0)))] });
+  })()],
+  ['each record a pointer to another end of names', (() => {
+    const first = 12 + questionOf(host, 1).length + 12;
+    const area = Buffer.concat(Array.from({ length: 60 }, () => Buffer.concat([Buffer.alloc(252, 1), Buffer.from([0])])));
+    return message({ question: questionOf(host, 1), answers: [record(QNAME, 16, area), ...Array.from({ length: 3400 }, (_, index) => record(pointer(first + 253 * (index % 60) + 2 * Math.floor(index / 60)), 16, Buffer.alloc(0)))] });
+  })()],
+  ['thousands of address hints of a name that has many labels', (() => {
+    const at = 12 + questionOf(host, 65).length + 12;
+    return message({ question: questionOf(host, 65), answers: [record(QNAME, 16, many), ...Array.from({ length: 2300 }, () => record(QNAME, 65, svcb(1, pointer(at), [[4, ipv4('45.64.7.1')]])))] });
   })()],
   ['chains of CNAMEs over and over', message({ question: questionOf(host, 1), answers: Array.from({ length: 2000 }, (_, index) => cname(index % 9 === 0 ? QNAME : name(`l${index % 9}.e`), name(`l${(index % 9) + 1}.e`))) })],
 ];
