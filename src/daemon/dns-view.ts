@@ -2,7 +2,7 @@
 import { type Address, formatAddress, type Network } from '../net/address.ts';
 import type { Rule } from '../policy/rule.ts';
 import { guard } from '../resolve/guard.ts';
-import { type Analysis } from '../dns/answer.ts';
+import { type Analysis, MOST_ADDRESSES } from '../dns/answer.ts';
 import { withoutHints } from '../dns/hints.ts';
 import { WireError } from '../dns/octets.ts';
 import { type Edits, template, type Template } from '../dns/render.ts';
@@ -12,9 +12,6 @@ import type { Confinement } from '../ruleset/confinement.ts';
 
 /** Addresses that some of the name's rules admit. */
 export type Opening = { readonly rules: readonly Rule[]; readonly addresses: readonly Address[] };
-
-/** More addresses than this in one answer nobody needs, and each costs a look-up and an element of the kernel's. */
-const MOST_ADDRESSES = 256;
 
 export type View = {
   readonly template: Template;

@@ -38,6 +38,9 @@ export type Analysed = { readonly ok: true; readonly analysis: Analysis } | { re
 /** Keys of names whose records belong to the answer: the chain's own, and those of the zones that these are in. */
 type Owners = { readonly links: ReadonlySet<string>; readonly zones: ReadonlySet<string> };
 
+/** More addresses than this in one answer nobody needs, and each costs a look-up and an element of the kernel's. */
+export const MOST_ADDRESSES = 256;
+
 const MAX_CHAIN = 8;
 const ADDRESS_TYPES: ReadonlySet<number> = new Set([TYPE.A, TYPE.AAAA]);
 const HINT_TYPES: ReadonlySet<number> = new Set([TYPE.HTTPS, TYPE.SVCB]);

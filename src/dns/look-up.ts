@@ -1,6 +1,6 @@
 /** What an answer to a look-up of netwalld's own means for the address book. Pure. */
 import { type Address, formatAddress } from '../net/address.ts';
-import { type Analysis, negativeTtl } from './answer.ts';
+import { type Analysis, MOST_ADDRESSES, negativeTtl } from './answer.ts';
 import { RCODE, sanitisedTtl, TYPE } from './types.ts';
 
 export type RecordType = 'A' | 'AAAA';
@@ -21,5 +21,6 @@ export function outcomeOf({ rcode, addresses, message, ttl }: Analysis, type: Re
     shortest = Math.min(shortest, sanitisedTtl(record.ttl));
   }
   if (found.size === 0) return { kind: 'nodata', ttl: negativeTtl(message) };
+  if (found.size > MOST_ADDRESSES) return { kind: 'failure', reason: `unusable answer: more than ${MOST_ADDRESSES} addresses` };
   return { kind: 'addresses', addresses: [...found.values()], ttl: shortest };
 }

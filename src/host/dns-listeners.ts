@@ -31,6 +31,10 @@ const IDLE_MILLISECONDS = 10_000;
 const MAX_PENDING = 256 * 1024;
 /** Of queries of one connection; past it, the further ones wait. */
 const MOST_UNANSWERED = 64;
+/** Of queries of one connection that are begun before everything else has its turn: most are answered at once, and many may be sent. */
+const MOST_AT_ONCE = 8;
+/** RFC 1035 §4.1.1: nothing shorter is a message. */
+const HEADER_OCTETS = 12;
 const RECEIVE_BUFFER = 1024 * 1024;
 /** Of a message over TCP. */
 const MOST_OCTETS = 65_535;
@@ -70,7 +74,8 @@ function listenStreams(address: string, port: number, serve: (socket: Socket) =>
 function serveStream(socket: Socket, answer: (query: Uint8Array) => Promise<Buffer | null>): void {
   let received: Buffer = Buffer.alloc(0);
   let unanswered = 0;
-  const isBehind = () => unanswered >= MOST_UNANSWERED || socket.writableLength > MAX_PENDING;
+  let begun = 0;
+  const isBehind = () => begun >= MOST_AT_ONCE || unanswered >= MOST_UNANSWERED || socket.writableLength > MAX_PENDING;
   const reply = (bytes: Buffer | null) => {
     unanswered -= 1;
     if (bytes !== null && socket.writable) {
@@ -81,8 +86,14 @@ function serveStream(socket: Socket, answer: (query: Uint8Array) => Promise<Buff
     proceed();
   };
   const proceed = () => {
-    while (!isBehind() && received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+    while (!socket.destroyed && !isBehind() && received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const end = 2 + received.readUInt16BE(0);
+      if (end < 2 + HEADER_OCTETS) {
+        socket.destroy();
+        return;
+      }
+      if (begun === 0) setImmediate(nextTurn);
+      begun += 1;
       const query = received.subarray(2, end);
       received = received.subarray(end);
       unanswered += 1;
@@ -90,6 +101,10 @@ function serveStream(socket: Socket, answer: (query: Uint8Array) => Promise<Buff
     }
     if (isBehind()) socket.pause();
     else socket.resume();
+  };
+  const nextTurn = () => {
+    begun = 0;
+    proceed();
   };
   socket.on('error', () => socket.destroy());
   socket.on('drain', proceed);

@@ -39,6 +39,12 @@ export type Learned =
   | { readonly kind: 'nodata' | 'nxdomain'; readonly ttl: number }
   | { readonly kind: 'failure'; readonly reason: string };
 
+/**
+ * Addresses of one name at a time: whoever runs its zone decides how many there are, and each costs elements in the kernel. Past it those go
+ * that no answer gave for the longest; flows to them drain.
+ */
+const MOST_ADDRESSES = 4096;
+
 const clampTtl = (seconds: number, { minTtl, maxTtl }: BookLimits): number => Math.min(Math.max(seconds * 1000, minTtl), maxTtl);
 
 /** What was promised for an address holds, whatever later answers say of it. Milliseconds. */
@@ -58,7 +64,8 @@ function expiryOf({ lastSeen, ttl, type }: BookAddress, lookUps: BookEntry['look
   return wasCurrent ? Math.max(answered, (lookUp.succeeded ?? 0) + maxStale) : answered;
 }
 
-function withAddresses(entry: BookEntry, addresses: ReadonlyMap<string, BookAddress>, lookUps: BookEntry['lookUps']): BookEntry {
+function withAddresses(entry: BookEntry, all: ReadonlyMap<string, BookAddress>, lookUps: BookEntry['lookUps']): BookEntry {
+  const addresses = all.size > MOST_ADDRESSES ? new Map([...all].toSorted(([, a], [, b]) => b.lastSeen - a.lastSeen).slice(0, MOST_ADDRESSES)) : all;
   const unchanged = addresses.size === entry.addresses.size && [...addresses.keys()].every((text) => entry.addresses.has(text));
   const current = unchanged ? entry.current : [...addresses.values()].map(({ address }) => address);
   return { addresses, lookUps, current };
@@ -142,7 +149,9 @@ export function addressAges(entry: BookEntry, now: number): readonly { readonly 
 export function nameState(entry: BookEntry, now: number): NameState {
   let lastSeen: number | null = null;
   for (const address of entry.addresses.values()) lastSeen = Math.max(lastSeen ?? address.lastSeen, address.lastSeen);
-  return { ...lookUpState(entry, now), lastSeenSecondsAgo: lastSeen === null ? null : secondsSince(lastSeen, now) };
+  const { error, ...state } = lookUpState(entry, now);
+  const full = entry.addresses.size < MOST_ADDRESSES ? null : `more than ${MOST_ADDRESSES} addresses: those seen last count`;
+  return { ...state, lastSeenSecondsAgo: lastSeen === null ? null : secondsSince(lastSeen, now), error: error ?? full };
 }
 
 function lookUpState(entry: BookEntry, now: number): Omit<NameState, 'lastSeenSecondsAgo'> {

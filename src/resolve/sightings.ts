@@ -9,17 +9,32 @@ import { RecentMap } from './recent-map.ts';
 type Seen = { readonly address: Address; until: number };
 /** By family and address. */
 type Known = Map<string, Seen>;
-type Service = { readonly names: RecentMap<Known>; snapshot: ReadonlyMap<string, readonly Address[]> | null };
+/** `fresh`: addresses that came since they were all counted. */
+type Service = { readonly names: RecentMap<Known>; fresh: number; snapshot: ReadonlyMap<string, readonly Address[]> | null };
 
 /** Names a service may have at a time. Past it those long unasked for go; flows to their addresses drain. */
 const MOST_NAMES = 16_384;
 /** Addresses that one name may have at a time; past it those go that have the least time left. */
 const MOST_ADDRESSES = 1024;
+/** Addresses that a service may have at a time, for the same reason; counted now and then. */
+const MOST_IN_ALL = 65_536;
+const COUNTED_EVERY = 4096;
 const NONE: ReadonlyMap<string, readonly Address[]> = new Map();
 
 export const savedSightings = z.record(z.string(), z.record(z.string(), z.array(z.tuple([z.string(), z.number()]))));
 /** By service and name: addresses and until when they count, milliseconds since the epoch. */
 export type SavedSightings = z.infer<typeof savedSightings>;
+
+/** Names go that were not asked for the longest. */
+function bound(service: Service): void {
+  service.fresh = 0;
+  let total = [...service.names.entries()].reduce((sum, [, seen]) => sum + seen.size, 0);
+  for (const [name, seen] of service.names.entries()) {
+    if (total <= MOST_IN_ALL) return;
+    service.names.delete(name);
+    total -= seen.size;
+  }
+}
 
 export class Sightings {
   readonly #services = new Map<string, Service>();
@@ -34,7 +49,7 @@ export class Sightings {
     const known = this.#serviceOf(service);
     const before = known.names.get(name);
     const seen: Known = before ?? new Map();
-    let more = before === undefined;
+    const had = seen.size;
     for (const address of addresses) {
       const key = `${address.family} ${address.value}`;
       const same = seen.get(key);
@@ -43,20 +58,22 @@ export class Sightings {
         continue;
       }
       seen.set(key, { address, until });
-      more = true;
     }
+    const came = seen.size - had;
     if (seen.size > MOST_ADDRESSES) {
       const longest = [...seen].toSorted(([, a], [, b]) => b.until - a.until);
       for (const [key] of longest.slice(MOST_ADDRESSES)) seen.delete(key);
     }
     if (before === undefined) known.names.set(name, seen);
-    if (more) known.snapshot = null;
+    if (before === undefined || came > 0) known.snapshot = null;
+    known.fresh += came;
+    if (known.fresh >= COUNTED_EVERY) bound(known);
   }
 
   #serviceOf(service: string): Service {
     const before = this.#services.get(service);
     if (before !== undefined) return before;
-    const known: Service = { names: new RecentMap(this.#mostNames, () => (known.snapshot = null)), snapshot: null };
+    const known: Service = { names: new RecentMap(this.#mostNames, () => (known.snapshot = null)), fresh: 0, snapshot: null };
     this.#services.set(service, known);
     return known;
   }

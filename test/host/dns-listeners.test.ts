@@ -22,11 +22,13 @@ async function listen(t: ExecutionContext, answer: Answer): Promise<{ readonly p
   };
 }
 
-const framed = (text: string) => Buffer.concat([Buffer.from([text.length >> 8, text.length & 255]), Buffer.from(text)]);
+/** As long as a message is at least. */
+const padded = (text: string) => text.padEnd(12);
+const framed = (text: string) => Buffer.concat([Buffer.from([0, padded(text).length]), Buffer.from(padded(text))]);
 
 test('an answer that is too long for TCP, or a mistake, costs one query its answer', async (t) => {
   const { port, stream } = await listen(t, (_, query) => {
-    const text = Buffer.from(query).toString();
+    const text = Buffer.from(query).toString().trim();
     if (text === 'long') return Buffer.alloc(65_536);
     if (text === 'mistake') return Promise.reject(new Error('a mistake'));
     return Promise.resolve(Buffer.from(`${text} answered`));
@@ -58,4 +60,30 @@ test('of one connection only so many queries are under way; the others wait, and
   for (let round = 0; round < 500 && octets < queries.length; round += 1) await sleep(10);
   t.is(octets, queries.length);
   t.is(most, 64);
+});
+
+test('who sends many queries at once waits for everything else in between', async (t) => {
+  const count = { turns: 0, answered: 0 };
+  const { stream } = await listen(t, () => {
+    count.answered += 1;
+    return null;
+  });
+  const sockets = await Promise.all([stream(), stream()]);
+  for (const socket of sockets) socket.write(Buffer.concat(Array.from({ length: 2000 }, () => framed('query'))));
+  for (; count.answered < 4000 && count.turns < 100_000; count.turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.is(count.answered, 4000);
+  t.true(count.turns > 2000 / 8, `${count.turns} turns`);
+});
+
+test('what is too short for a message ends the connection', async (t) => {
+  let answered = 0;
+  const { stream } = await listen(t, () => {
+    answered += 1;
+    return null;
+  });
+  const socket = await stream();
+  const closed = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
+  socket.resume().write(Buffer.alloc(100_000));
+  await closed;
+  t.is(answered, 0);
 });

@@ -89,3 +89,12 @@ test('a map of recent things', (t) => {
   map.clear();
   t.is(map.size, 0);
 });
+
+test('the addresses of a service are bounded as well: names not asked for the longest go', (t) => {
+  const sightings = new Sightings();
+  const block = Array.from({ length: 1000 }, (_, index) => ({ family: 4, value: BigInt(index) }) as const);
+  for (let round = 0; round < 100; round += 1) sightings.learn('webapp', `n${round}.example`, block, 100);
+  const names = [...sightings.seenBy('webapp').keys()];
+  t.true(names.length >= 60 && names.length <= 70, `${names.length} names`);
+  t.deepEqual(names.slice(-60), Array.from({ length: 60 }, (_, index) => `n${40 + index}.example`));
+});
