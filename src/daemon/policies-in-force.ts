@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Accounts } from '../host/accounts.ts';
 import { HostError } from '../host/host-error.ts';
 import { type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../host/policy-files.ts';
-import { buildPolicySet, type GoodVersion, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
-import { accountNames } from '../resolve/principals.ts';
+import { buildPolicySet, type GoodVersion, policiesOf, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
+import { accountNames, type Named } from '../resolve/principals.ts';
 import type { DriftLog } from './drift.ts';
 
 /** After files that were told of, all are looked at: the kernel may have had more to tell than there was room for. */
@@ -103,13 +103,27 @@ export class PoliciesInForce {
 
   async #buildSet(files: readonly PolicyFile[], lookAgain: boolean): Promise<void> {
     const { accounts, drift } = this.#options;
-    await accounts.refresh(accountNames([...files.flatMap(({ parsed }) => [...parsed.policies, ...parsed.salvage]), ...this.#set.services]), lookAgain);
-    drift.update('identity', accounts.error === null ? [] : [{ service: null, detail: `account look-ups fail: ${accounts.error}` }], new Date());
+    await accounts.refresh(accountNames(this.#naming(files)), lookAgain);
+    const failure = accounts.error === null ? null : `account look-ups fail: ${accounts.error}`;
+    drift.update('identity', [failure, accounts.doubt].flatMap((detail) => (detail === null ? [] : [{ service: null, detail }])), new Date());
     this.#set = buildPolicySet(files, this.#good, accounts.id);
     // what is only tried is no good version of anything
     if (files !== this.#scan.files || sameVersions(this.#good, this.#set.good)) return;
     this.#unsaved = true;
     this.#good = this.#set.good;
+  }
+
+  /** All that may come to be in force, or may be again: the ids of others are forgotten. */
+  #naming(files: readonly PolicyFile[]): readonly Named[] {
+    const every = files === this.#scan.files ? files : [...files, ...this.#scan.files];
+    return [
+      ...every.flatMap(({ parsed }) => [...parsed.policies, ...parsed.salvage]),
+      ...every.flatMap(({ name, hash }) => {
+        const good = this.#good.get(name);
+        return good === undefined || good.hash === hash ? [] : policiesOf(good);
+      }),
+      ...this.#set.services,
+    ];
   }
 
   #serviceOf(path: string): string | null {

@@ -2,22 +2,31 @@
  * Names of users and groups to numbers, through NSS (`getent`), so that LDAP, systemd's dynamic users and the like count as
  * well as /etc/passwd. Answers are kept: a policy set asks for its names at every run.
  */
+import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { z } from 'zod';
 import type { PrincipalKind } from '../policy/policy.ts';
+import { AccountNames, accountOrigin, type AccountSources, idsOf, type SeenAccount } from './account-names.ts';
 import { messageOf } from './host-error.ts';
 
 /** A directory service that does not answer must not keep the wall waiting. */
 const TIMEOUT = 5000;
-/** Names asked for in one getent call, well under ARG_MAX. */
-const BATCH = 500;
 
 const DATABASES = { user: 'passwd', group: 'group' } as const;
-/** getent(1): one or more keys could not be found. */
+/** getent(1): one or more keys could not be found. So it ends as well where a source that may have them does not answer. */
 const NOT_FOUND = 2;
+/** Names that a message lists. */
+const LISTED = 10;
 
+const ids = z.record(z.string(), z.number());
+const savedOrigins = z.record(z.string(), accountOrigin);
 /** Names and their ids as they are kept: what counts until NSS answers, so that its outage at start frees nobody. */
-export const savedAccounts = z.object({ user: z.record(z.string(), z.number()), group: z.record(z.string(), z.number()) });
+export const savedAccounts = z.object({
+  user: ids,
+  group: ids,
+  /** Not written by earlier versions. */
+  origins: z.object({ user: savedOrigins, group: savedOrigins }).optional(),
+});
 export type SavedAccounts = z.infer<typeof savedAccounts>;
 
 /** Whose sockets: null where that is not known, or not meant. */
@@ -37,69 +46,64 @@ export type Accounts = {
   owner(who: string): Promise<Owner | null>;
   /** What to hand to `openAccounts` the next time. */
   save(): SavedAccounts;
-  /** True: some name has no account. */
+  /** True: some name was not found. */
   missing(): boolean;
   /** Why the last look-up failed; null: it did not. */
   readonly error: string | null;
+  /** Whose ids count although they are not found any more; null: nobody's. */
+  readonly doubt: string | null;
 };
 
-/** Lines of the account database. Throws where nobody answers. */
-async function entries(kind: PrincipalKind, names: readonly string[]): Promise<readonly string[]> {
-  const result = await execa('/usr/bin/getent', ['--', DATABASES[kind], ...names], {
-    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
-    extendEnv: false,
-    stdin: 'ignore',
-    reject: false,
-    timeout: TIMEOUT,
-    cwd: '/',
-  });
-  if (result.failed && result.exitCode !== NOT_FOUND) {
-    throw new Error(result.timedOut ? `getent ${DATABASES[kind]} did not answer within ${TIMEOUT} ms` : (result.shortMessage ?? 'getent failed'));
-  }
-  return result.stdout.split('\n');
-}
+const system: AccountSources = {
+  entries: async (kind, keys) => {
+    const result = await execa('/usr/bin/getent', ['--', DATABASES[kind], ...keys], {
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+      extendEnv: false,
+      stdin: 'ignore',
+      reject: false,
+      timeout: TIMEOUT,
+      cwd: '/',
+    });
+    if (result.failed && result.exitCode !== NOT_FOUND) {
+      throw new Error(result.timedOut ? `getent ${DATABASES[kind]} did not answer within ${TIMEOUT} ms` : (result.shortMessage ?? 'getent failed'));
+    }
+    return result.stdout.split('\n');
+  },
+  local: async (kind) => {
+    try {
+      return (await readFile(`/etc/${DATABASES[kind]}`, 'utf8')).split('\n');
+    } catch {
+      return null;
+    }
+  },
+};
 
-async function getent(kind: PrincipalKind, names: readonly string[]): Promise<Map<string, number>> {
-  const found = new Map<string, number>();
-  for (const line of await entries(kind, names)) {
-    const [name, , id] = line.split(':');
-    if (name !== undefined && id !== undefined && /^\d+$/.test(id)) found.set(name, Number(id));
-  }
-  return found;
-}
-
-export function openAccounts(saved: SavedAccounts | null): Accounts {
-  const before = { user: new Map(Object.entries(saved?.user ?? {})), group: new Map(Object.entries(saved?.group ?? {})) };
-  const known = { user: new Map<string, number | null>(), group: new Map<string, number | null>() };
+export function openAccounts(saved: SavedAccounts | null, sources: AccountSources = system): Accounts {
+  const open = (kind: PrincipalKind) => {
+    const origins = new Map(Object.entries(saved?.origins?.[kind] ?? {}));
+    const before = Object.entries(saved?.[kind] ?? {}).map(([name, id]): [string, SeenAccount] => [name, { id, origin: origins.get(name) ?? 'elsewhere' }]);
+    return new AccountNames(kind, sources, new Map(before));
+  };
+  const names = { user: open('user'), group: open('group') };
+  const find = async (kind: PrincipalKind, name: string) => idsOf(await sources.entries(kind, [name])).get(name) ?? null;
   let error: string | null = null;
 
-  async function refreshKind(kind: PrincipalKind, wanted: ReadonlySet<string>, again: boolean): Promise<boolean> {
-    let changed = false;
-    for (const names of [known[kind], before[kind]]) for (const name of names.keys()) if (!wanted.has(name)) names.delete(name);
-    const asked = [...wanted].filter((name) => again || !known[kind].has(name));
-    for (let start = 0; start < asked.length; start += BATCH) {
-      const batch = asked.slice(start, start + BATCH);
-      const found = await getent(kind, batch);
-      for (const name of batch) {
-        const id = found.get(name) ?? null;
-        changed ||= (known[kind].get(name) ?? null) !== id;
-        known[kind].set(name, id);
-        before[kind].delete(name);
-      }
-    }
-    return changed;
-  }
-
   return {
-    id: (kind, name) => (known[kind].has(name) ? (known[kind].get(name) ?? null) : (before[kind].get(name) ?? null)),
+    id: (kind, name) => names[kind].seen(name)?.id ?? null,
     save() {
-      const found = (kind: PrincipalKind) => Object.fromEntries([...before[kind], ...known[kind]].flatMap(([name, id]) => (id === null ? [] : [[name, id]])));
-      return { user: found('user'), group: found('group') };
+      const [users, groups] = [[...names.user.all], [...names.group.all]];
+      const idOf = ([name, { id }]: [string, SeenAccount]) => [name, id];
+      const originOf = ([name, { origin }]: [string, SeenAccount]) => [name, origin];
+      return {
+        user: Object.fromEntries(users.map(idOf)),
+        group: Object.fromEntries(groups.map(idOf)),
+        origins: { user: Object.fromEntries(users.map(originOf)), group: Object.fromEntries(groups.map(originOf)) },
+      };
     },
     async refresh(wanted, again) {
       try {
-        const users = await refreshKind('user', wanted.user, again);
-        const groups = await refreshKind('group', wanted.group, again);
+        const users = await names.user.refresh(wanted.user, again);
+        const groups = await names.group.refresh(wanted.group, again);
         error = null;
         return users || groups;
       } catch (failure) {
@@ -109,26 +113,32 @@ export function openAccounts(saved: SavedAccounts | null): Accounts {
     },
     find: async (kind, name) => {
       try {
-        return (await getent(kind, [name])).get(name) ?? null;
+        return await find(kind, name);
       } catch {
         return null;
       }
     },
     owner: async (who) => {
       try {
-        for (const line of await entries('user', [who])) {
+        for (const line of await sources.entries('user', [who])) {
           const [name, , uid = '', gid = ''] = line.split(':');
           if ((name === who || uid === who) && /^\d+$/.test(uid) && /^\d+$/.test(gid)) return { uid: Number(uid), gid: Number(gid) };
         }
-        const gid = /^\d+$/.test(who) ? null : ((await getent('group', [who])).get(who) ?? null);
+        const gid = /^\d+$/.test(who) ? null : await find('group', who);
         return gid === null ? null : { uid: null, gid };
       } catch {
         return null;
       }
     },
-    missing: () => [...known.user.values(), ...known.group.values()].includes(null),
+    missing: () => names.user.missing || names.group.missing,
     get error() {
       return error;
+    },
+    get doubt() {
+      const doubts = [...names.user.doubts, ...names.group.doubts];
+      if (doubts.length === 0) return null;
+      const more = doubts.length > LISTED ? ` and ${doubts.length - LISTED} more` : '';
+      return `not found, and perhaps only not told of: ${doubts.slice(0, LISTED).join(', ')}${more}; the ids last known count`;
     },
   };
 }

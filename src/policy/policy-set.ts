@@ -97,6 +97,9 @@ function readGood(good: GoodVersion): { file: ParsedFile; groups: Groups } {
   return read;
 }
 
+/** What a version that was accepted says. */
+export const policiesOf = (good: GoodVersion): readonly Policy[] => readGood(good).file.policies;
+
 function groupsText(used: readonly (DestinationGroup | undefined)[]): string {
   const known = new Map(used.flatMap((group) => (group === undefined ? [] : [[group.name, group] as const])));
   if (known.size === 0) return '';

@@ -8,7 +8,7 @@ export type Principals = {
   readonly missing: readonly string[];
 };
 
-type Named = Pick<ServiceEntry, 'kind' | 'subjects'>;
+export type Named = Pick<ServiceEntry, 'kind' | 'subjects'>;
 
 /** The accounts that are called by name, for NSS to be asked. */
 export function accountNames(policies: readonly Named[]): { readonly user: ReadonlySet<string>; readonly group: ReadonlySet<string> } {

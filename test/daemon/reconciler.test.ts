@@ -39,7 +39,7 @@ function setUp() {
     config: DEFAULT_CONFIG,
     log: pino({ level: 'silent' }),
     files: { scan: () => ({ files: [], unsettled: false, masked: [], failures: [], unread: false }) },
-    accounts: { refresh: async () => false, id: () => null, find: async () => null, owner: async () => null, missing: () => false, save: () => ({ user: {}, group: {} }), error: null },
+    accounts: { refresh: async () => false, id: () => null, find: async () => null, owner: async () => null, missing: () => false, save: () => ({ user: {}, group: {} }), error: null, doubt: null },
     names: { want: () => {}, addressesOf: () => [], seenBy: () => new Map() },
     dns: { listen: async () => new Map(), serve: () => {} },
     nameservers: () => [],

@@ -106,6 +106,15 @@ test.serial('the last good policy outlives a restart of the daemon', async (t) =
   await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
 });
 
+test.serial('… also where the file names nobody any more', async (t) => {
+  await world().policy('webapp.yaml', 'hello: world\n');
+  await world().daemon.stop();
+  await world().daemon.start();
+  t.like(await world().service('webapp'), { state: 'stale', uids: [20001] });
+  await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'passes');
+  await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+});
+
 test.serial('… and a reboot, which leaves nothing in the kernel', async (t) => {
   await world().daemon.stop();
   await world().nft('delete table inet netwall');

@@ -1,0 +1,152 @@
+/**
+ * What the names of users, or of groups, stand for, as last known. NSS says "not found" of what does not exist, and also of what a
+ * directory service that does not answer may have. So a name that had an id keeps it until its absence is certain: nothing opens
+ * because a service is restarted.
+ */
+import { z } from 'zod';
+import type { PrincipalKind } from '../policy/policy.ts';
+
+/** Names asked for in one call, well under ARG_MAX. */
+const BATCH = 500;
+/** systemd's dynamic users (systemd.exec(5)). */
+const DYNAMIC = { first: 61_184, last: 65_519 };
+
+/** Where an id was last seen: `files`: in /etc, under its name. `shared`: there, under another name only. `elsewhere`: not there. */
+export const accountOrigin = z.enum(['files', 'shared', 'elsewhere']);
+export type AccountOrigin = z.infer<typeof accountOrigin>;
+
+export type SeenAccount = { readonly id: number; readonly origin: AccountOrigin };
+
+/** Whom to ask. Lines are those of passwd(5) and group(5). */
+export type AccountSources = {
+  /** Of all sources, for names or numbers; what is not found is left out. Throws where that cannot be told. */
+  readonly entries: (kind: PrincipalKind, keys: readonly string[]) => Promise<readonly string[]>;
+  /** Of the file in /etc; null where it cannot be read. */
+  readonly local: (kind: PrincipalKind) => Promise<readonly string[] | null>;
+};
+
+export class AccountNames {
+  readonly #kind: PrincipalKind;
+  readonly #sources: AccountSources;
+  /** By an earlier run; what counts until a name was asked for. */
+  readonly #before: Map<string, SeenAccount>;
+  readonly #known = new Map<string, SeenAccount | null>();
+  /** Not found, and not certainly gone. */
+  readonly #doubtful = new Set<string>();
+
+  constructor(kind: PrincipalKind, sources: AccountSources, before: ReadonlyMap<string, SeenAccount>) {
+    this.#kind = kind;
+    this.#sources = sources;
+    this.#before = new Map(before);
+  }
+
+  /** Null: no such account, or never seen. */
+  seen(name: string): SeenAccount | null {
+    return (this.#known.has(name) ? this.#known.get(name) : this.#before.get(name)) ?? null;
+  }
+
+  /** All that have an id. */
+  get all(): ReadonlyMap<string, SeenAccount> {
+    return new Map([...this.#before.keys(), ...this.#known.keys()].flatMap((name) => {
+      const seen = this.seen(name);
+      return seen === null ? [] : [[name, seen]];
+    }));
+  }
+
+  /** True: some name was not found. */
+  get missing(): boolean {
+    return this.#doubtful.size > 0 || [...this.#known.values()].includes(null);
+  }
+
+  /** Names that count as last known, with their ids, for a message. */
+  get doubts(): readonly string[] {
+    const number = this.#kind === 'user' ? 'uid' : 'gid';
+    return [...this.#doubtful].flatMap((name) => {
+      const seen = this.seen(name);
+      // a dynamic user's name goes when its unit stops, which is no fault
+      return seen === null || (seen.id >= DYNAMIC.first && seen.id <= DYNAMIC.last) ? [] : [`${this.#kind} ${name} (${number} ${seen.id})`];
+    });
+  }
+
+  /** Looks up those never asked for, or, with `again`, all; other names are forgotten. Resolves to whether any answer changed. Throws where NSS fails: what was known stays. */
+  async refresh(wanted: ReadonlySet<string>, again: boolean): Promise<boolean> {
+    for (const names of [this.#known, this.#before, this.#doubtful]) for (const name of names.keys()) if (!wanted.has(name)) names.delete(name);
+    const asked = [...wanted].filter((name) => again || !this.#known.has(name));
+    if (asked.length === 0) return false;
+    // before the others are asked: what changes in between, the next look sees
+    const lines = await this.#sources.local(this.#kind);
+    const file = lines === null ? null : new LocalFile(lines);
+    let changed = false;
+    for (let start = 0; start < asked.length; start += BATCH) {
+      const batch = asked.slice(start, start + BATCH);
+      const found = idsOf(await this.#sources.entries(this.#kind, batch));
+      const gone = await this.#gone(batch.filter((name) => !found.has(name)), file);
+      for (const name of batch) {
+        const before = this.seen(name);
+        const id = found.get(name);
+        const now = id !== undefined ? { id, origin: file?.originOf(name, id) ?? before?.origin ?? 'elsewhere' } : gone.has(name) ? null : before;
+        changed ||= (this.#known.get(name)?.id ?? null) !== (now?.id ?? null);
+        this.#known.set(name, now);
+        this.#before.delete(name);
+        if (id === undefined && now !== null) this.#doubtful.add(name);
+        else this.#doubtful.delete(name);
+      }
+    }
+    return changed;
+  }
+
+  /** Of names that are not found: those that certainly do not exist any more. */
+  async #gone(names: readonly string[], file: LocalFile | null): Promise<ReadonlySet<string>> {
+    const gone = new Set<string>();
+    const elsewhere = new Map<string, number>();
+    for (const name of names) {
+      const seen = this.seen(name);
+      if (seen?.origin === 'files' && file !== null && !file.has(name)) gone.add(name);
+      // an id that had another name all along proves nothing by it
+      if (seen?.origin === 'elsewhere') elsewhere.set(name, seen.id);
+    }
+    if (elsewhere.size === 0) return gone;
+    const owners = namesOf(await this.#sources.entries(this.#kind, [...new Set(elsewhere.values())].map(String)));
+    for (const [name, id] of elsewhere) {
+      const owner = owners.get(id);
+      if (owner !== undefined && !owner.has(name)) gone.add(name);
+    }
+    return gone;
+  }
+}
+
+class LocalFile {
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #names: ReadonlyMap<number, ReadonlySet<string>>;
+
+  constructor(lines: readonly string[]) {
+    this.#ids = idsOf(lines);
+    this.#names = namesOf(lines);
+  }
+
+  has(name: string): boolean {
+    return this.#ids.has(name);
+  }
+
+  originOf(name: string, id: number): AccountOrigin {
+    const names = this.#names.get(id);
+    if (names === undefined) return 'elsewhere';
+    return names.has(name) ? 'files' : 'shared';
+  }
+}
+
+function parse(lines: readonly string[]): readonly { readonly name: string; readonly id: number }[] {
+  return lines.flatMap((line) => {
+    const [name, , id] = line.split(':');
+    return name !== undefined && id !== undefined && /^\d+$/.test(id) ? [{ name, id: Number(id) }] : [];
+  });
+}
+
+/** Ids by name, of lines of an account database. */
+export const idsOf = (lines: readonly string[]): ReadonlyMap<string, number> => new Map(parse(lines).map(({ name, id }) => [name, id]));
+
+function namesOf(lines: readonly string[]): ReadonlyMap<number, ReadonlySet<string>> {
+  const names = new Map<number, Set<string>>();
+  for (const { name, id } of parse(lines)) names.set(id, (names.get(id) ?? new Set()).add(name));
+  return names;
+}
