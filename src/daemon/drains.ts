@@ -62,11 +62,17 @@ function stillAllowed(confinement: Confinement, drain: Element): boolean {
 export class Drains {
   /** By principal. The kernel may have forgotten some of them already. */
   #draining = new Map<string, Map<string, Element>>();
+  #lost = false;
 
   /** Takes over what the kernel's drain sets hold, e.g. from an earlier run of the daemon. */
   observe(elements: readonly Element[]): void {
     this.#draining = new Map();
     for (const element of elements) this.#remember(principalOf(element), element);
+  }
+
+  /** The table is built anew: what drains is to be in it again. */
+  lose(): void {
+    this.#lost = true;
   }
 
   /** Whether a user's flow lives on in a drain set. */
@@ -100,6 +106,8 @@ export class Drains {
       }
     }
     if (this.#draining.size === 0) return changes;
+    if (this.#lost) this.#bringBack(all, changes);
+    this.#lost = false;
     const governed = new Set(all.flatMap(({ rulesets }) => rulesets.map(({ principal }) => principal)));
     for (const [principal, drains] of this.#draining) {
       if (governed.has(principal)) continue;
@@ -107,6 +115,15 @@ export class Drains {
       this.#draining.delete(principal);
     }
     return changes;
+  }
+
+  #bringBack(all: readonly ServiceState[], changes: Map<string, ElementChanges>): void {
+    for (const { confinement, rulesets } of all) {
+      for (const { principal } of rulesets) {
+        const drains = [...(this.#draining.get(principal)?.values() ?? [])].filter((drain) => stillAllowed(confinement, drain));
+        if (drains.length > 0) changes.set(principal, { added: drains.map((drain) => ({ ...drain, timeout: DRAIN_SECONDS })), removed: [] });
+      }
+    }
   }
 
   #expel(principal: string, confinement: Confinement): Element[] {

@@ -30,8 +30,8 @@ export type Applied = {
   readonly rebuilt: boolean;
 };
 
-/** What an observation found different from what was there last, in words; empty: nothing. */
-export type Observation = { readonly deviations: readonly string[]; readonly drains: readonly ObservedElement[]; readonly gone: boolean };
+/** What an observation found different from what was there last, in words; empty: nothing. `drains`: null where the table has to be built anew. */
+export type Observation = { readonly deviations: readonly string[]; readonly drains: readonly ObservedElement[] | null; readonly gone: boolean };
 
 /** The table without elements, in words, and with them; null: there is none. */
 type Listing = readonly [skeleton: string | null, table: unknown];
@@ -192,7 +192,7 @@ export class Enforcer {
     if (skeleton === null) {
       this.#rebuild = true;
       this.#held = new Map();
-      return { deviations: ['the table is gone'], drains: [], gone: true };
+      return { deviations: ['the table is gone'], drains: null, gone: true };
     }
     this.#skeleton.adopt(skeleton);
     if (!(await this.#isAsWritten(skeleton))) {
@@ -203,7 +203,7 @@ export class Enforcer {
     if (elements === null) {
       this.#rebuild = true;
       this.#held = new Map();
-      return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: [], gone: false };
+      return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: null, gone: false };
     }
     const now = performance.now();
     const policy = policyElements(elements, desired, now);

@@ -69,7 +69,8 @@ export class Guard {
 
   /** The wall is taken down on purpose. */
   async drop(): Promise<void> {
-    this.#wanted = NOBODY;
+    // which datagrams are not to arrive is still so when the wall stands again
+    this.#wanted = among(this.#wanted, NOBODY);
     await this.#lane.run(async () => {
       if (this.#held !== null) await this.#holder.apply(`delete table inet ${guardName(this.#options.table)}\n`).catch(() => {});
       this.#held = null;

@@ -272,13 +272,14 @@ export class Reconciler {
     if (gone && this.#state === 'enforcing') {
       // shut first, look later
       this.#options.enforcer.lose();
-      this.#drains.observe([]);
+      this.#drains.lose();
       return ['the table is gone'];
     }
     const started = performance.now();
     const { deviations, drains } = await this.#options.enforcer.observe(before.flatMap(({ rulesets }) => rulesets));
     this.#foreign.looked(performance.now() - started);
-    this.#drains.observe(drains);
+    if (drains === null) this.#drains.lose();
+    else this.#drains.observe(drains);
     const first = this.#state === 'starting';
     return first || this.#failures > 0 ? [] : deviations;
   }

@@ -85,9 +85,16 @@ export class Surroundings {
     const started = performance.now();
     const services = this.#options.services();
     const governed = new Set(services.flatMap(({ confinement: { kind, ids } }) => (kind === 'user' ? ids : [])));
-    const now = governed.size === 0 ? [] : listeningSockets(of).filter(({ uid }) => governed.has(uid));
-    this.#seen[of] = of === 'tcp' ? now : now.filter((listener) => this.#before.has(idOf(listener)));
-    if (of === 'udp') this.#before = new Set(now.map(idOf));
+    const all = governed.size === 0 ? [] : listeningSockets(of);
+    const now = all.filter(({ uid }) => governed.has(uid));
+    if (of === 'tcp') this.#seen.tcp = now;
+    else {
+      const ports = new Set(now.map(({ port }) => port));
+      // others with the same port count from the first moment on: it is their datagrams that would be dropped
+      const others = all.filter(({ uid, port }) => !governed.has(uid) && ports.has(port));
+      this.#seen.udp = [...now.filter((listener) => this.#before.has(idOf(listener))), ...others];
+      this.#before = new Set(now.map(idOf));
+    }
     this.#judge(services);
     this.#again(Math.max(LISTENERS_MILLISECONDS[of], (performance.now() - started) / LISTENERS_SHARE), () => this.#listeners(of));
   }

@@ -156,6 +156,17 @@ test('what the kernel holds from an earlier run ends like what began in this one
   t.deepEqual(shown(drains.changes(states(NAME, FIRST), [], unasked)), []);
 });
 
+test('what drains is in a table that is built anew as well, as far as it is allowed', (t) => {
+  const drains = new Drains();
+  const now = states(NAME, SECOND);
+  drains.changes(states(NAME, FIRST), now, unasked);
+  drains.lose();
+  t.deepEqual(shown(drains.changes(now, now, unasked)), [`user 1001 + user_drain4 ${DRAINED}`]);
+  t.deepEqual(shown(drains.changes(now, now, unasked)), [], 'once');
+  drains.lose();
+  t.deepEqual(shown(drains.changes(now, states(policy('other.example.com')), unasked)), [`user 1001 - user_drain4 ${DRAINED}`]);
+});
+
 test('what makes no sense as a key is no reason to let a flow go on', (t) => {
   for (const key of ['1001 . nowhere . tcp . 443', '1001 . 45.64.7.1 . icmp . 0', '1001 . 45.64.7.1', '1001']) {
     const drains = new Drains();

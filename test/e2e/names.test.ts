@@ -141,6 +141,10 @@ test.serial('a name that moves is followed; what left it passes for hold, then o
   // the other family is asked for at a time of its own
   await until('so is one to the old IPv6 address', async () => !(await passes(world(), ['webapp', 'tcp', '2a0f:9400:7::1', 443])), 3000);
   await always('the live flows go on', async () => (await exchange()).every((result) => result === 'echoed'), 3000);
+  await world().nft('flush ruleset');
+  await until('the wall is as it was', async () => (await world().ctl(['diff'])).exitCode === 0, 5000);
+  t.deepEqual(await exchange(), ['echoed', 'echoed'], 'nor by a table that is built anew');
+  await check(t, world(), ['webapp', 'tcp', '45.64.7.1', 443], 'is refused');
   await Promise.all(live.map((flow) => flow.close()));
   t.deepEqual((await world().domain('webapp', 'api.partner.net')).addresses, ['45.64.7.2']);
 });
