@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import { messageOf } from '../host/host-error.ts';
 import { writeFileAtomically } from '../host/state-files.ts';
 import { bootScript, closedScript } from '../ruleset/boot.ts';
-import type { PrincipalRuleset } from '../ruleset/compile.ts';
+import { gateElements, type PrincipalRuleset } from '../ruleset/compile.ts';
+import { parsePrincipal } from '../ruleset/plan.ts';
 import type { Table } from '../ruleset/skeleton.ts';
 import { type Deferred, deferred } from './deferred.ts';
 
@@ -13,8 +14,8 @@ const WRITE_MILLISECONDS = 200;
 /** Beside the boot file, for when that cannot be loaded. */
 const CLOSED_FILE = 'closed.nft';
 
-/** `watched`: services whose packets pass all the same. */
-export type Enforced = { readonly rulesets: readonly PrincipalRuleset[]; readonly watched: ReadonlySet<string> };
+/** `refused`: services whose rulesets nft does not take. `watched`: those whose packets pass all the same. */
+export type Enforced = { readonly rulesets: readonly PrincipalRuleset[]; readonly refused: ReadonlySet<string>; readonly watched: ReadonlySet<string> };
 
 export type BootFilesOptions = {
   /** Absolute path. */
@@ -24,6 +25,8 @@ export type BootFilesOptions = {
   readonly enforced: () => Enforced | null;
   readonly log: Logger;
 };
+
+const blocked = (ruleset: PrincipalRuleset): PrincipalRuleset => ({ ...ruleset, gate: gateElements(...parsePrincipal(ruleset.principal), 'block'), elements: [] });
 
 export class BootFiles {
   readonly #options: BootFilesOptions;
@@ -53,7 +56,9 @@ export class BootFiles {
     this.#old = true;
     const enforced = this.#options.enforced();
     if (enforced === null) return;
-    const { rulesets, watched } = enforced;
+    const { refused, watched } = enforced;
+    // one that does not load would keep all from loading
+    const rulesets = enforced.rulesets.map((ruleset) => (refused.has(ruleset.service) ? blocked(ruleset) : ruleset));
     try {
       await mkdir(dirname(file), { recursive: true });
       await writeFileAtomically(join(dirname(file), CLOSED_FILE), closedScript(table, rulesets));

@@ -175,7 +175,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       // a boot ends a trial
       if (reconciler === null || reconciler.state !== 'enforcing' || trial.inForce) return null;
       const watched = new Set(reconciler.policySet.services.flatMap(({ service, linked }) => (linked?.policy.mode === 'audit' ? [service] : [])));
-      return { rulesets: reconciler.unloaded ? [] : reconciler.rulesets, watched };
+      return { rulesets: reconciler.unloaded ? [] : reconciler.rulesets, refused: new Set(enforcer.failed.keys()), watched };
     },
   });
   const accounts = openAccounts(await readState(state, 'accounts', savedAccounts, log));
@@ -207,7 +207,14 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     files: openPolicyFiles(config.policyDirs),
     accounts,
     names: { want: (domains) => resolver.want(domains), addressesOf: (domain) => resolver.entry(domain).current, seenBy: (service) => sightings.seenBy(service) },
-    dns: { listen: (services) => listeners.listen(services), serve: (services) => filter.serve(services) },
+    dns: {
+      listen: async (services) => {
+        const ports = await listeners.listen(services);
+        guard.turned(ports.values());
+        return ports;
+      },
+      serve: (services) => filter.serve(services),
+    },
     nameservers: () => nameservers.addresses,
     enforcer,
     drift,

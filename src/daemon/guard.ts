@@ -17,7 +17,7 @@ export type GuardState = { readonly state: 'held' | 'off' | 'failed'; readonly m
 const TIMEOUT = 10_000;
 /** The first attempt is soon: the kernel removes the table with its holder, a moment after that has ended. */
 const RETRY_MILLISECONDS = { first: 20, later: 5000 };
-const NOBODY: GuardContent = { users: new Set(), groups: new Set(), ...NO_INBOUND };
+const NOBODY: GuardContent = { users: new Set(), groups: new Set(), listeners: new Set(), ...NO_INBOUND };
 
 const isNobody = ({ users, groups }: Governed) => users.size === 0 && groups.size === 0;
 /** Of `a` those who are in `b` as well. */
@@ -63,7 +63,16 @@ export class Guard {
 
   /** Which datagrams are not to reach sockets of governed users. */
   listening(inbound: Inbound): void {
-    this.#wanted = { ...this.#wanted, ...inbound };
+    this.#want(inbound);
+  }
+
+  /** Ports to which nothing but what the kernel turns there is to come. */
+  turned(ports: Iterable<number>): void {
+    this.#want({ listeners: new Set([...ports].map(String)) });
+  }
+
+  #want(more: Partial<GuardContent>): void {
+    this.#wanted = { ...this.#wanted, ...more };
     if (this.#held !== null && this.#changes(this.#held, this.#wanted) !== '') void this.#bring();
   }
 

@@ -14,12 +14,12 @@ export type SentQuery = {
 const HEADER = 12;
 const OPT_SIZE = 11;
 
-/** `bit()`: 0 or 1, unpredictable: the letter case that an answer must repeat (0x20). `askAd`: RFC 6840 §5.7. */
-export function buildQuery({ name, type, dnssecOk }: Question, id: number, bit: () => number, askAd: boolean): SentQuery {
+/** `bit()`: 0 or 1, unpredictable: the letter case that an answer must repeat (0x20). With AD: whether it is validated is asked for (RFC 6840 §5.7), and told to clients that ask, too. */
+export function buildQuery({ name, type, dnssecOk }: Question, id: number, bit: () => number): SentQuery {
   const questionEnd = HEADER + name.length + 2 + 4;
   const bytes = Buffer.alloc(questionEnd + OPT_SIZE);
   bytes.writeUInt16BE(id, 0);
-  bytes.writeUInt16BE(FLAG.RD | (askAd ? FLAG.AD : 0), 2);
+  bytes.writeUInt16BE(FLAG.RD | FLAG.AD, 2);
   bytes[5] = 1;
   bytes[11] = 1;
   let length = HEADER;

@@ -48,12 +48,12 @@ class Server {
     this.text = serverText(server);
   }
 
-  async ask(question: Question, timeout: number, askAd: boolean): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
+  async ask(question: Question, timeout: number): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
     if (!this.#encrypted) {
-      const received = await this.#udp.ask(question, timeout, askAd);
+      const received = await this.#udp.ask(question, timeout);
       if (received !== 'guessed' && !isTruncated(received.message)) return received;
     }
-    const received = await this.#stream.ask(question, timeout, askAd);
+    const received = await this.#stream.ask(question, timeout);
     if (isTruncated(received.message)) throw new Error('truncated answer over a stream');
     return received;
   }
@@ -102,7 +102,7 @@ export function openForwarder({ servers: listServers, timeout, tries, requireAd 
       const server = list[attempt % list.length];
       if (server === undefined) return { kind: 'failure', reason: 'no name server is known', bytes: null };
       try {
-        const { message, query } = await server.ask(question, timeout, requireAd);
+        const { message, query } = await server.ask(question, timeout);
         server.demotedUntil = 0;
         lowerQuestion(message, query);
         const rcode = rcodeOf(message);

@@ -45,25 +45,25 @@ export class StreamPool {
   }
 
   /** Resolves to a message that answers the question. Rejects with what went wrong. `timeout` in milliseconds, all in all. */
-  async ask(question: Question, timeout: number, askAd: boolean): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
+  async ask(question: Question, timeout: number): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
     const deadline = performance.now() + timeout;
     try {
-      return await this.#askOnce(question, deadline, askAd);
+      return await this.#askOnce(question, deadline);
     } catch (error) {
       // servers close idle connections whenever they like
       if (!(error instanceof ConnectionLost) || performance.now() >= deadline) throw error;
-      return this.#askOnce(question, deadline, askAd);
+      return this.#askOnce(question, deadline);
     }
   }
 
-  #askOnce(question: Question, deadline: number, askAd: boolean): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
+  #askOnce(question: Question, deadline: number): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
     return new Promise((resolve, reject) => {
       const connection = this.#choose();
       const asked = performance.now();
       let id = random16();
       while (connection.used.has(id)) id = random16();
       connection.used.add(id);
-      const query = buildQuery(question, id, randomBit, askAd);
+      const query = buildQuery(question, id, randomBit);
       const timer = setTimeout(() => {
         connection.waiting.delete(id);
         reject(new Error('no answer'));

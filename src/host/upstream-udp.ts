@@ -51,13 +51,13 @@ export class UdpPool {
   }
 
   /** Resolves to a message that answers the question, truncated or not. Rejects with what went wrong. `timeout` in milliseconds. */
-  ask(question: Question, timeout: number, askAd: boolean): Promise<Received> {
+  ask(question: Question, timeout: number): Promise<Received> {
     return new Promise((resolve, reject) => {
       const now = performance.now();
       const port = this.#choose(now);
       let id = random16();
       while (port.used.has(id)) id = random16();
-      const query = buildQuery(question, id, randomBit, askAd);
+      const query = buildQuery(question, id, randomBit);
       port.used.add(id);
       port.waiting.set(id, { query, deadline: now + timeout, resolve, reject });
       port.lastUse = now;

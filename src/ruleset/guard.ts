@@ -4,7 +4,8 @@
  *
  * Outbound, behind the first table on the same hook, it drops what a governed principal sends and the first table did not judge: while that is
  * gone, or a foreign rule lets packets past it, nothing gets out. Inbound it drops datagrams to UDP sockets of governed users whose
- * ingress does not allow them; there the kernel does not say whose a packet is, so the sockets are named by port.
+ * ingress does not allow them; there the kernel does not say whose a packet is, so the sockets are named by port. And it keeps everybody
+ * from the daemon's own DNS listeners whose query was not turned there: the port tells whose a query is.
  */
 import { GUARD_PRIORITY, OWN_SOCKETS, type Table } from './skeleton.ts';
 
@@ -18,13 +19,15 @@ const SETS = {
   /** Who may send to such a port all the same. */
   admitted4: 'typeof udp dport . ip saddr\n\t\tflags interval',
   admitted6: 'typeof udp dport . ip6 saddr\n\t\tflags interval',
+  /** Where queries of DNS are turned to. */
+  listeners: 'typeof th dport',
 } as const;
 type SetName = keyof typeof SETS;
 
 /** Keys as nft writes them. */
 export type Governed = { readonly [name in 'users' | 'groups']: ReadonlySet<string> };
-export type Inbound = { readonly [name in Exclude<SetName, 'users' | 'groups'>]: ReadonlySet<string> };
-export type GuardContent = Governed & Inbound;
+export type Inbound = { readonly [name in Exclude<SetName, 'users' | 'groups' | 'listeners'>]: ReadonlySet<string> };
+export type GuardContent = Governed & Inbound & { readonly listeners: ReadonlySet<string> };
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a constant
 const NAMES = Object.keys(SETS) as SetName[];
@@ -42,6 +45,18 @@ const outputRules = (mark: number, { users, groups }: Governed): readonly string
   `meta mark & 0x${mark.toString(16)} != 0x0 accept`,
   ...(users.size === 0 ? [] : ['meta skuid @users goto shut']),
   ...(groups.size === 0 ? [] : ['meta skgid @groups goto shut']),
+];
+
+const inputRules = ({ listeners }: Pick<GuardContent, 'listeners'>): readonly string[] => [
+  ...(listeners.size === 0 ? [] : ['iif lo ct direction original th dport @listeners ct status ! dnat counter drop']),
+  // answers to what the service itself has sent are judged on their way out
+  'meta l4proto != udp accept',
+  'ct direction reply accept',
+  'ct direction original udp dport . ip saddr @admitted4 accept',
+  'ct direction original udp dport . ip6 saddr @admitted6 accept',
+  'ct direction original udp dport @ports counter drop',
+  'ct direction original ip daddr . udp dport @sockets4 counter drop',
+  'ct direction original ip6 daddr . udp dport @sockets6 counter drop',
 ];
 
 const block = (name: string, lines: readonly string[]) => `\t${name} {\n${lines.map((line) => `\t\t${line}\n`).join('')}\t}`;
@@ -64,14 +79,7 @@ export function guardText(table: Table, mark: number, content: GuardContent): st
     ]),
     block('chain input', [
       `type filter hook input priority filter + ${GUARD_PRIORITY}; policy accept;`,
-      // answers to what the service itself has sent are judged on their way out
-      'meta l4proto != udp accept',
-      'ct direction reply accept',
-      'ct direction original udp dport . ip saddr @admitted4 accept',
-      'ct direction original udp dport . ip6 saddr @admitted6 accept',
-      'ct direction original udp dport @ports counter drop',
-      'ct direction original ip daddr . udp dport @sockets4 counter drop',
-      'ct direction original ip6 daddr . udp dport @sockets6 counter drop',
+      ...inputRules(content),
     ]),
     '}',
     ...NAMES.flatMap((set) => elements('add', name, set, [...content[set]])),
@@ -82,11 +90,12 @@ export function guardText(table: Table, mark: number, content: GuardContent): st
 /** From one state to the next; empty: nothing to do. */
 export function guardChanges(table: Table, mark: number, before: GuardContent, after: GuardContent): string {
   const name = guardName(table);
-  const rules = outputRules(mark, after);
-  const asks = rules.join() === outputRules(mark, before).join() ? [] : [`flush chain inet ${name} output`, ...rules.map((rule) => `add rule inet ${name} output ${rule}`)];
+  const rewritten = (chain: string, old: readonly string[], rules: readonly string[]) =>
+    rules.join() === old.join() ? [] : [`flush chain inet ${name} ${chain}`, ...rules.map((rule) => `add rule inet ${name} ${chain} ${rule}`)];
+  const rules = [...rewritten('output', outputRules(mark, before), outputRules(mark, after)), ...rewritten('input', inputRules(before), inputRules(after))];
   const lines = NAMES.flatMap((set) => [
     ...elements('delete', name, set, [...before[set]].filter((key) => !after[set].has(key))),
     ...elements('add', name, set, [...after[set]].filter((key) => !before[set].has(key))),
   ]);
-  return [...asks, ...lines].map((line) => `${line}\n`).join('');
+  return [...rules, ...lines].map((line) => `${line}\n`).join('');
 }

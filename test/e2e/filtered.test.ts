@@ -129,6 +129,17 @@ test.serial('who is not governed asks whom it likes', async (t) => {
   t.deepEqual(await resolve('stranger', 'f11.whatever.net', spareServers.main), ['45.64.0.11']);
 });
 
+test.serial('nobody has an answer from the port of another service, nor the service itself but by way of the kernel', async (t) => {
+  const port = Number(/"port":(\d+)/.exec(JSON.stringify((await world.service('webapp'))['dns']))?.[1]);
+  const listeners = async () => (await world.exec('/usr/sbin/nft', ['list', 'set', 'inet', 'netwall_guard', 'listeners'])).stdout;
+  await until('the guard knows the port', async () => new RegExp(`\\b${port}\\b`).test(await listeners()));
+  for (const who of ['stranger', 'webapp'] as const) {
+    for (const server of [`127.0.0.1:${port}`, `[::1]:${port}`]) t.is(await world.as(who).resolve('f70.fresh.net', { server, timeout: 300 }), 'ETIMEOUT', `${who} ${server}`);
+    t.is((await world.as(who).tcp('127.0.0.1', port, { timeout: 300 })).result, 'timeout', who);
+  }
+  t.deepEqual(await world.as('webapp').resolve('f70.fresh.net', { server: '127.0.0.1' }), await world.as('stranger').resolve('f70.fresh.net', { server: spareServers.main }));
+});
+
 test.serial('a query is not mistaken for that of another user who asked from the same port', async (t) => {
   const dig = async (who: 'webapp' | 'worker' | 'stranger', name: string) =>
     (await world.exec('/usr/bin/dig', ['+short', '+tries=1', '+time=2', '-b', '0.0.0.0#45678', `@${spareServers.main}`, name], { who })).stdout.trim();

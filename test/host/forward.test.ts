@@ -189,11 +189,11 @@ test('a connection that died silently gets no further questions, however many ar
   });
   const pool = new StreamPool(at(port));
   t.teardown(() => pool.close());
-  await pool.ask(QUESTION, 1000, false);
+  await pool.ask(QUESTION, 1000);
   let answered = 0;
   const asked = [];
   for (let count = 0; count < 20; count += 1) {
-    asked.push(pool.ask(QUESTION, 200, false).then(() => (answered += 1), () => {}));
+    asked.push(pool.ask(QUESTION, 200).then(() => (answered += 1), () => {}));
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await Promise.all(asked);
