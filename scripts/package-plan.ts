@@ -39,6 +39,7 @@ export function packagePlan({ lib, man, systemd, docs, policies, completions, no
     ...man.map((name): Entry => ({ path: `usr/share/man/man${name.slice(-1)}/${name}.gz`, mode: 0o644, from: { file: `dist/man/${name}` }, compress: true })),
     ...systemd.map(unitEntry),
     plain('usr/lib/sysusers.d/netwall.conf', 'scripts/packaging/netwall.sysusers'),
+    plain('usr/lib/modprobe.d/netwall.conf', 'scripts/packaging/netwall.modprobe'),
     plain('usr/share/netwall/policy.schema.json', 'dist/policy.schema.json'),
     plain('usr/share/netwall/config.schema.json', 'dist/config.schema.json'),
     ...(['bash', 'zsh', 'fish'] as const).map((shell): Entry => ({ path: COMPLETIONS[shell], mode: 0o644, from: { text: completions[shell] } })),

@@ -1,4 +1,5 @@
 /** netwallctl doctor: each thing that weakens the wall, caused for real; found, and no longer found once it is put right. */
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ChildProcess } from 'node:child_process';
 import test from 'ava';
@@ -8,16 +9,21 @@ import type { Account } from './plan.ts';
 import { worldFor } from './sentences.ts';
 import type { RunOptions } from './run.ts';
 import { until } from './until.ts';
+import type { World } from './world.ts';
 
 /** An id that no other world has: the process table is the machine's. */
 const patient: Account = { uid: 23_451, gid: 23_451, groups: [] };
 const config = { dns: quickDns };
 const policy = (rest = '') => `service: patient\nmatch: { user: patient }\n${rest}`;
 
+/** As the package installs it, so that the modules of this machine's kernel are none for anybody. */
+const modprobe = (made: World) => made.host.write('/etc/modprobe.d/netwall.conf', readFileSync(new URL('../../scripts/packaging/netwall.modprobe', import.meta.url), 'utf8'));
+
 const world = worldFor(test, async (made) => {
   await made.host.write('/etc/passwd', `${await made.host.read('/etc/passwd')}patient:x:23451:23451::/nonexistent:/usr/sbin/nologin\n`);
   await made.host.write('/etc/group', `${await made.host.read('/etc/group')}patient:x:23451:\n`);
   await made.host.write('/etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n');
+  await modprobe(made);
   await made.policy('patient.yaml', policy());
 });
 
@@ -284,6 +290,30 @@ const CONDITIONS: readonly Condition[] = [
     cause: async () => {
       await sh('sysctl -qw net.ipv4.conf.eth0.route_localnet=1');
       return () => sh('sysctl -qw net.ipv4.conf.eth0.route_localnet=0');
+    },
+  },
+  {
+    what: 'MPTCP has an address to connect from',
+    id: 'kernel-sockets',
+    severity: 'warning',
+    says: /MPTCP connects from 203\.0\.112\.2 id 1 subflow/,
+    cause: async () => {
+      await sh('ip mptcp endpoint add 203.0.112.2 subflow');
+      return () => sh('ip mptcp endpoint flush');
+    },
+  },
+  {
+    what: 'the kernel would load a protocol that has no users',
+    id: 'kernel-sockets',
+    severity: 'warning',
+    says: /rxrpc is loaded for any user who asks/,
+    cause: async () => {
+      await sh('rm /etc/modprobe.d/netwall.conf && mkdir -p /run/library/upper /run/library/work && mount -t overlay overlay -o lowerdir=/usr/lib,upperdir=/run/library/upper,workdir=/run/library/work /usr/lib');
+      await sh('cd /usr/lib && mkdir -p "modules/$(uname -r)" && cd "modules/$(uname -r)" && echo "alias net-pf-33 rxrpc" >modules.alias && echo "kernel/net/rxrpc/rxrpc.ko:" >modules.dep');
+      return async () => {
+        await sh('umount -l /usr/lib');
+        await modprobe(world());
+      };
     },
   },
   {

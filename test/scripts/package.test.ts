@@ -54,6 +54,7 @@ const PLACES = [
   ['usr/lib/systemd/system/netwall-boot.service', 0o644, 'systemd/netwall-boot.service'],
   ['usr/lib/systemd/system-generators/netwall-generator', 0o755, 'systemd/netwall-generator'],
   ['usr/lib/netwall/netwall-boot', 0o755, 'systemd/netwall-boot'],
+  ['usr/lib/modprobe.d/netwall.conf', 0o644, 'scripts/packaging/netwall.modprobe'],
   ['etc/netwall/netwalld.yaml', 0o644, 'dist/netwalld.yaml'],
   ['usr/share/doc/netwall/examples/nginx.yaml', 0o644, 'policies/nginx.yaml'],
 ] as const;

@@ -7,6 +7,7 @@ import { checkEscapes } from './escapes.ts';
 import { checkFiles } from './files.ts';
 import { SEVERITIES } from './finding.ts';
 import { checkKernel } from './kernel.ts';
+import { checkKernelSockets } from './kernel-sockets.ts';
 import { checkNameServices } from './name-services.ts';
 import { checkNamespaces } from './namespaces.ts';
 import { checkPrograms } from './programs.ts';
@@ -27,6 +28,7 @@ export function examine(survey: Survey): readonly DoctorCheck[] {
     ...checkPrograms(survey, subjects),
     ...checkEscapes(survey, subjects),
     ...checkNamespaces(survey, subjects),
+    ...checkKernelSockets(survey),
     ...checkKernel(survey),
   ];
   return checks.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));

@@ -10,6 +10,7 @@ import { HostError } from '../../host/host-error.ts';
 import { readConntrack } from '../../host/survey/conntrack.ts';
 import { readEngines, readNames, readOwned, readSudoers, readTextFile, readWay } from '../../host/survey/files.ts';
 import { readKernel, readNftVersion, readRuleset } from '../../host/survey/kernel.ts';
+import { readKernelSockets } from '../../host/survey/kernel-sockets.ts';
 import { type Known, known } from '../../host/survey/known.ts';
 import { readPeople } from '../../host/survey/people.ts';
 import { openSockets, readProcesses } from '../../host/survey/processes.ts';
@@ -98,11 +99,12 @@ export async function gather(socket: string, path: string): Promise<Survey> {
   const people = await readPeople(idsOf('user'), idsOf('group'));
   const names = new Set([...idsOf('user')].map(String).concat(people.ok ? people.value.persons.map(({ name }) => name) : []));
   const directories = programDirectories(path);
-  const [capablePrograms, nft, units, tables] = await Promise.all([
+  const [capablePrograms, nft, units, tables, kernelSockets] = await Promise.all([
     readCapablePrograms(directories),
     readNftVersion(config.nft),
     readUnits((user) => names.has(user), [BOOT_UNIT, ...TABLE_UNITS]),
     otherTables(daemon, config),
+    readKernelSockets(),
   ]);
   return {
     now: new Date(),
@@ -126,6 +128,7 @@ export async function gather(socket: string, path: string): Promise<Survey> {
     atJobs: atJobs(),
     engines: readEngines(),
     kernel: readKernel(),
+    kernelSockets,
     nft,
     units,
     policyDirectories: config.policyDirs.map((directory) => ({ path: directory, way: readWay(directory) })),

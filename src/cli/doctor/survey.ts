@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import type { Conntrack } from '../../host/survey/conntrack.ts';
 import type { EngineSocket, Owned } from '../../host/survey/files.ts';
 import type { Kernel } from '../../host/survey/kernel.ts';
+import type { KernelSockets } from '../../host/survey/kernel-sockets.ts';
 import type { Known } from '../../host/survey/known.ts';
 import type { People } from '../../host/survey/people.ts';
 import type { Processes } from '../../host/survey/processes.ts';
@@ -54,6 +55,7 @@ export type Survey = {
   readonly atJobs: Known<readonly number[]>;
   readonly engines: Known<readonly EngineSocket[]>;
   readonly kernel: Known<Kernel>;
+  readonly kernelSockets: KernelSockets;
   readonly nft: string | null;
   readonly units: Known<Units | null>;
   /** Each directory with all above it. */

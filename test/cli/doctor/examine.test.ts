@@ -18,6 +18,7 @@ const allow = (entry: string, dns?: string) => policy(`egress: { allow: [${entry
 
 const conntrack = (changes: object): Partial<Survey> => ({ conntrack: known({ loose: true, count: 0, max: 1000, dropped: 0, earlyDropped: 0, ...changes }) });
 const kernel = (changes: object): Partial<Survey> => ({ kernel: known({ release: '6.18.0', missingModules: known([]), routeLocalnet: [], ipv6: 'on', userNamespaces: false, ...changes }) });
+const kernelSockets = (changes: Partial<Survey['kernelSockets']>): Partial<Survey> => ({ kernelSockets: { ...healthy().kernelSockets, ...changes } });
 const program = (path: string, mode = 0o104755, changes: Partial<Program> = {}): Program => ({ path, uid: 0, gid: 0, mode, copyOf: null, ...changes });
 const capable = (path: string, ...capabilities: string[]): Partial<Survey> => ({ capablePrograms: known([{ ...program(path, 0o100755), capabilities }]) });
 const processes = (...governed: Parameters<typeof process>[0][]): Partial<Survey> => ({ processes: { governed: governed.map(process), networks: 2, complete: true } });
@@ -190,6 +191,15 @@ const ROWS: readonly Row[] = [
   ['docker', { engines: known([{ engine: 'docker', path: '/run/docker.sock', uid: 0, gid: 998, mode: 0o140660 }]) }, 'containers', 'info'],
   ['docker that the user commands', { engines: known([{ engine: 'docker', path: '/run/docker.sock', uid: 0, gid: 998, mode: 0o140660 }]), ...member(998) }, 'containers', 'critical', /shop may write to \/run\/docker\.sock/],
   ['user namespaces', kernel({ userNamespaces: true }), 'user-namespaces', 'info'],
+
+  ['rxrpc, loaded', kernelSockets({ protocols: known(['TCP', 'RXRPC']), loadable: known(['rxrpc']) }), 'kernel-sockets', 'warning', /^rxrpc is there\nSuch[^]*RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK/m],
+  ['smc and rds, to be loaded', kernelSockets({ loadable: known(['smc', 'rds']) }), 'kernel-sockets', 'warning', /^smc is loaded for any user who asks\nrds is[^]*\/usr\/lib\/modprobe\.d\/netwall\.conf [^;]*$/m],
+  ['an endpoint of MPTCP', kernelSockets({ mptcp: known({ endpoints: ['10.0.0.2 id 1 subflow'], accepted: 0 }) }), 'kernel-sockets', 'warning', /^MPTCP connects from 10\.0\.0\.2 id 1 subflow\nSuch[^]*\nip mptcp endpoint flush/m],
+  ['MPTCP to where peers say', kernelSockets({ mptcp: known({ endpoints: [], accepted: 2 }) }), 'kernel-sockets', 'warning', /add_addr_accepted 2/],
+  ['no MPTCP', kernelSockets({ mptcp: known(null) }), 'kernel-sockets', 'ok'],
+  ['modules that cannot be seen', kernelSockets({ loadable: unknown('/lib/modules has nothing of this kernel') }), 'kernel-sockets', 'info', /not checked: \/lib\/modules/],
+  ['… beside one that is there', kernelSockets({ protocols: known(['SMC']), loadable: unknown('x') }), 'kernel-sockets', 'warning', /smc is there/],
+  ['no ip to ask', kernelSockets({ mptcp: unknown('ip is missing: apt install iproute2') }), 'kernel-sockets', 'info', /not checked: ip is missing/],
 
   ['an old kernel', kernel({ release: '5.10.0-20' }), 'kernel', 'critical'],
   ['Debian 12\'s', kernel({ release: '6.1.0-30-amd64' }), 'kernel', 'info', /before 6\.12[^]*before 6\.16/],

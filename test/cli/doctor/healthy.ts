@@ -91,6 +91,7 @@ export const healthy = (changes: Partial<Survey> = {}): Survey => ({
   atJobs: known([]),
   engines: known([]),
   kernel: known({ release: '6.18.44-fc', missingModules: known([]), routeLocalnet: [], ipv6: 'on', userNamespaces: false }),
+  kernelSockets: { protocols: known(['TCP', 'UDP', 'MPTCP']), loadable: known([]), mptcp: known({ endpoints: [], accepted: 0 }) },
   nft: '1.0.6',
   units: known({ services: [], states: new Map([['netwall-boot.service', { loaded: true, active: true, enabled: true }]]) }),
   policyDirectories: [{ path: '/etc/netwall.d', way: known([owned('/etc/netwall.d'), owned('/etc'), owned('/')]) }],

@@ -7,6 +7,7 @@ import test from 'ava';
 import { statistics } from '../../../src/host/survey/conntrack.ts';
 import { readNames, readOwned, readSudoers, readTextFile, readWay } from '../../../src/host/survey/files.ts';
 import { missing } from '../../../src/host/survey/kernel.ts';
+import { KERNEL_SENDERS, loadableByAlias, mptcpOf, readModprobe } from '../../../src/host/survey/kernel-sockets.ts';
 import { attempt, attemptOr } from '../../../src/host/survey/known.ts';
 import { mayWrite, openSockets, readProcesses, readStatus } from '../../../src/host/survey/processes.ts';
 import { programDirectories, readGetcap, readSetIdPrograms } from '../../../src/host/survey/programs.ts';
@@ -96,6 +97,51 @@ test('directories of programs: each once, PATH first, nothing relative', (t) => 
 test('modules: loaded, built in, or there to be loaded', (t) => {
   const listings = ['kernel/net/netfilter/nft_ct.ko\n', 'kernel/net/netfilter/nft-redir.ko.xz: kernel/net/x.ko.xz\nkernel/net/nft_reject.ko.zst:\n'];
   t.deepEqual(missing(['nf_tables', 'nft_ct', 'nft_redir', 'nft_reject', 'nft_reject_inet'], ['nf_tables'], listings), ['nft_reject_inet']);
+});
+
+/** As depmod writes them for Debian 12, and with the alias of RDS, which Debian leaves out. */
+const DEPMOD = {
+  aliases: [
+    '# Aliases extracted from modules themselves.',
+    'alias net-pf-33 rxrpc',
+    'alias fs-afs kafs',
+    'alias net-pf-43 smc',
+    'alias net-pf-16-proto-16-family-SMC_PNETID smc_diag',
+    'alias net-pf-21 rds',
+    'alias pci:v00001014d000004EDsv*sd*bc*sc*i* rxrpc',
+    'alias net-pf-2-proto-132 sctp',
+  ].join('\n'),
+  dependencies: 'kernel/net/rxrpc/rxrpc.ko: kernel/net/ipv4/udp_tunnel.ko\nkernel/fs/afs/kafs.ko.xz: kernel/net/rxrpc/rxrpc.ko.xz\nkernel/net/smc/smc.ko:\nkernel/net/smc/smc-diag.ko: kernel/net/smc/smc.ko\nkernel/net/rds/rds.ko:\n',
+};
+const MODPROBE: readonly (readonly [what: string, configuration: string, loadable: readonly string[]])[] = [
+  ['nothing', '', ['rxrpc', 'smc', 'rds']],
+  ['what the package brings', readFileSync(new URL('../../../scripts/packaging/netwall.modprobe', import.meta.url), 'utf8'), []],
+  ['a comment', '# blacklist rds\n', ['rxrpc', 'smc', 'rds']],
+  ['a blacklist', 'blacklist rds\n', ['rxrpc', 'smc']],
+  ['a blacklist of what another module brings along', 'blacklist rxrpc\nblacklist smc\n', ['rxrpc', 'smc', 'rds']],
+  ['… and of that one', 'blacklist rxrpc\nblacklist  kafs\n\tblacklist smc\nblacklist smc-diag\n', ['rds']],
+  ['commands that load nothing', 'install rxrpc /bin/false\ninstall smc /usr/bin/true # CIS\ninstall rds \\\n  /bin/false\n', []],
+  ['a command in place of what brings it along', 'blacklist smc\ninstall smc_diag /bin/false\n', ['rxrpc', 'smc', 'rds']],
+  ['a command that loads it', 'install rds /sbin/modprobe --ignore-install rds && logger rds\n', ['rxrpc', 'smc', 'rds']],
+  ['aliases that lead nowhere', 'alias net-pf-21 off\ninstall net-pf-33 /bin/true\ninstall fs-afs /bin/true\n', ['smc']],
+];
+for (const [what, configuration, loadable] of MODPROBE) test(`modules for anybody: ${what}`, (t) => t.deepEqual(loadableByAlias(KERNEL_SENDERS, { ...DEPMOD, configuration }), loadable));
+
+test('modprobe.d: of two files by one name the first, and nothing that is not *.conf', (t) => {
+  const directory = scratch();
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  for (const [path, text] of [['etc/netwall.conf', ''], ['lib/netwall.conf', 'blacklist rds'], ['lib/b.conf', 'blacklist smc'], ['lib/c.conf.dpkg-old', 'blacklist rxrpc']] as const) {
+    mkdirSync(join(directory, path, '..'), { recursive: true });
+    writeFileSync(join(directory, path), text);
+  }
+  const read = readModprobe([join(directory, 'etc'), join(directory, 'none'), join(directory, 'lib')]);
+  t.is(read.ok ? read.value.trim() : read.why, 'blacklist smc');
+});
+
+test('MPTCP: endpoints that are connected from, and addresses that are connected to', (t) => {
+  const endpoints = '10.2.0.1 id 1 subflow \n10.3.0.1 id 2 signal dev eth0 \n10.4.0.1 id 3 subflow fullmesh dev eth1 \n';
+  t.deepEqual(mptcpOf(endpoints, 'add_addr_accepted 2 subflows 4 \n'), { endpoints: ['10.2.0.1 id 1 subflow', '10.4.0.1 id 3 subflow fullmesh dev eth1'], accepted: 2 });
+  t.deepEqual(mptcpOf('', ''), { endpoints: [], accepted: 0 });
 });
 
 test('systemctl: blocks, keys that come again', (t) => {
