@@ -99,7 +99,7 @@ export const control = async (world: World, effort: Effort): Promise<Outcome> =>
     let leaked = 0;
     await Promise.all(here.map(async (kind) => void rivals.push(await startRival(world, kind, program))));
     const order = (name: string): number => here.findIndex((kind) => kind.name === name);
-    const contestants = [subjectContestant(subject), ...rivals.toSorted((a, b) => order(a.name) - order(b.name))];
+    const contestants = [subjectContestant(world, subject), ...rivals.toSorted((a, b) => order(a.name) - order(b.name))];
     for (const policies of extent.sizes) {
       await subject.install(policies);
       await starts(subject, policies, extent, growth);

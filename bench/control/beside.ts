@@ -22,7 +22,7 @@ export type Beside = { readonly comparisons: readonly Comparison[]; readonly not
 
 const UNEQUAL =
   'netwalld has 11 permissions for each policy, and `nft -f` loads the same table; the others have one rule for each. Rules of firewalld and ufw are about destinations only, as neither can say in its own words whose a packet is; those of iptables name the user. ' +
-  'Times of commands include their start.';
+  'Times of commands include their start. `netwallctl reload` reads all files anew and compares the kernel with them; as nothing differs it loads nothing, where the others load everything.';
 
 export const besideAt = async (contestants: readonly Contestant[], rules: number, extent: Extent, growth: Growth): Promise<Beside> => {
   const { changes, reloads } = extent.rounds(rules);

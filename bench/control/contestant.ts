@@ -30,6 +30,16 @@ const reloaded = async (forbidden: Passage, permitted: Passage, permittedAddress
   return { milliseconds, leaked, refused };
 };
 
+const flushed = async (forbidden: Passage, milliseconds: number, flush: () => Promise<unknown>): Promise<{ readonly leaked: number; readonly open: boolean }> => {
+  await forbidden.watch(elsewhere);
+  await flush();
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const { passed } = await forbidden.rest();
+  const open = await forbidden.watch(elsewhere);
+  await forbidden.rest();
+  return { leaked: passed, open };
+};
+
 const rivalContestant = (name: string, enclosure: Enclosure, rival: Rival, program: string): Contestant => {
   const passage = (): Passage => startPassage((file, args) => enclosure.spawn(file, args), program, accountOf(0).uid);
   const [forbidden, permitted] = [passage(), passage()];
@@ -45,15 +55,7 @@ const rivalContestant = (name: string, enclosure: Enclosure, rival: Rival, progr
       return at - start;
     },
     reload: () => reloaded(forbidden, permitted, rival.permitted, rival.reload),
-    flush: async (milliseconds) => {
-      await forbidden.watch(elsewhere);
-      await enclosure.run(['/usr/sbin/nft', 'flush', 'ruleset']);
-      await new Promise((resolve) => setTimeout(resolve, milliseconds));
-      const { passed } = await forbidden.rest();
-      const open = await forbidden.watch(elsewhere);
-      await forbidden.rest();
-      return { leaked: passed, open };
-    },
+    flush: (milliseconds) => flushed(forbidden, milliseconds, () => enclosure.run(['/usr/sbin/nft', 'flush', 'ruleset'])),
     remove: enclosure.remove,
   };
 };
@@ -69,11 +71,11 @@ export const startRival = async (world: World, kind: RivalKind, program: string)
 };
 
 /** netwalld itself, which has its policies already. */
-export const subjectContestant = (subject: Subject): Contestant => ({
+export const subjectContestant = (world: World, subject: Subject): Contestant => ({
   name: 'netwalld',
   load: async () => {},
   change: subject.change,
-  reload: () => reloaded(subject.forbidden, subject.permitted, allowed, () => subject.ask('POST', '/v1/reload')),
-  flush: async () => ({ leaked: (await subject.flush()).leaked, open: false }),
+  reload: () => reloaded(subject.forbidden, subject.permitted, allowed, subject.reload),
+  flush: (milliseconds) => flushed(subject.forbidden, milliseconds, () => world.nft('flush ruleset')),
   remove: async () => {},
 });

@@ -33,6 +33,8 @@ export type Subject = {
   /** Somebody flushes everything: milliseconds until permissions are back, and datagrams that got out meanwhile. */
   readonly flush: () => Promise<{ readonly back: number; readonly leaked: number }>;
   readonly ask: (method: 'GET' | 'POST', path: string) => Promise<number>;
+  /** The command, start of the program included. */
+  readonly reload: () => Promise<void>;
   readonly quiet: (pause?: number) => Promise<void>;
   readonly stop: () => Promise<void>;
   /** Both of one user whose policy is not changed. */
@@ -127,6 +129,10 @@ export const createSubject = (world: World, dist: string, program: string): Subj
       return { back: at - start, leaked: passed };
     },
     ask: (method, path) => asked(world, method, path),
+    reload: async () => {
+      const { exitCode, stderr } = await world.exec(`${dist}/netwallctl`, ['reload'], { timeout: 120_000 });
+      if (exitCode !== 0) throw new Error(`netwallctl reload: ${stderr}`);
+    },
     quiet: (pause) => current().quiet(pause),
     stop: async () => {
       await current().stop();
