@@ -157,6 +157,10 @@ const sentences: readonly Sentence[] = [
   ['crawler', 'to', 'tcp', '172.31.255.255', 443, 'refuse'],
   ['crawler', 'to', 'tcp', '172.32.0.0', 443, 'accept'],
   ['crawler', 'to', 'tcp', '127.0.0.1', 80, 'refuse'],
+  ...['168.63.129.16', '100.100.100.200', '192.0.0.192', '100.64.0.1', '198.18.0.1', 'fec0::1', 'fe80::1', '64:ff9b::a9fe:a9fe', '64:ff9b::a00:1', '64:ff9b::c0a8:101', '64:ff9b::7f00:1', '64:ff9b::6464:64c8', '64:ff9b:1::a00:1'].map(
+    (inside) => ['crawler', 'to', 'tcp', inside, 80, 'refuse'] as const,
+  ),
+  ['crawler', 'to', 'tcp', '64:ff9b::808:808', 443, 'accept'],
   ['crawler', 'to', 'tcp', SOMEWHERE, 22, 'refuse'],
 
   ['unbound', 'to', 'udp', SOMEWHERE, 53, 'accept'],

@@ -1,6 +1,7 @@
 /** Would it pass, by which line, and what to write if it should. Pure: answers from the same `verdict` the kernel is tested against. */
 import { getDomain } from 'tldts';
 import { type Address, addressInNetwork, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
+import { wireAddress } from '../net/special.ts';
 import { entryHint } from '../policy/entry-text.ts';
 import { readPermission } from '../policy/permission.ts';
 import { portMatchText } from '../policy/ports.ts';
@@ -138,6 +139,21 @@ function byName(listed: boolean, confinements: readonly Confinement[], owner: Pi
   return { verdict: 'allow', service: confinement.service, rule: at, reason: `allowed by ${rule.text}, once ${listed ? 'its addresses are known' : 'the service has looked the name up'}`, suggestion: null };
 }
 
+/** A name that `dns: filtered` does not look up leads nowhere, whatever its addresses would pass by. Null: it is looked up. */
+function notLookedUp({ rule }: Verdict, confinement: Confinement, host: string, { port, protocol }: Pick<Asked, 'port' | 'protocol'>): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> | null {
+  const { service, allow, deny, dns, mode } = confinement;
+  if (dns.mode !== 'filtered' || mode !== 'enforce') return null;
+  const covers = ({ target }: Rule) => target.kind === 'domain' && matchesDomain(target.domain, host);
+  const denied = deny.find((candidate) => covers(candidate) && candidate.ports.some((match) => match.protocol === 'any'));
+  if (denied === undefined && allow.some(covers)) return null;
+  const otherwise = rule === null ? '' : `; its address itself would pass by ${rule.text}`;
+  if (denied === undefined) {
+    return { verdict: 'refuse', service, rule: null, reason: `${host} is not listed, and dns: filtered looks up no other names${otherwise}`, suggestion: unlistedSuggestion(confinement, host, port, protocol) };
+  }
+  const { file, line, column } = denied.at;
+  return { verdict: 'refuse', service, rule: { file, line, column }, reason: `denied by ${denied.text}, so the name is not looked up${otherwise}`, suggestion: `remove or narrow the deny entry at ${file}:${line}` };
+}
+
 /** For a name that nothing resolves here: what holds wherever it leads. */
 function anywhere(confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, port: number, protocol: keyof typeof PROTOCOLS): Verdict | null {
   const decided = judge(confinements, owner, UNKNOWN_ADDRESS, port, protocol);
@@ -161,22 +177,27 @@ export function explain(
   if (owner === null) {
     return { ok: false, error: idle === undefined ? `"${who}" is no service, user, group or uid` : `service "${who}" governs nobody yet: its user does not exist` };
   }
-  const address = parseAddress(host);
+  const read = parseAddress(host);
+  // an IPv4 address in IPv6's clothes leaves as what it is
+  const address = read.ok ? wireAddress(read.value) : null;
   const base = { port, protocol, service: idle?.service ?? null, direction: inbound ? ('in' as const) : ('out' as const) };
   if (inbound) {
-    if (!address.ok) return { ok: false, error: `"${host}" is no address: --inbound asks who may connect in, which DNS says nothing of` };
-    const packet = packetOf(owner, address.value, port ?? 0, protocol, true);
+    if (address === null) return { ok: false, error: `"${host}" is no address: --inbound asks who may connect in, which DNS says nothing of` };
+    const packet = packetOf(owner, address, port ?? 0, protocol, true);
     const decided = verdict(confinements, packet);
-    const shown = `${formatAddress(address.value)} to port ${port ?? 'any'}/${protocol}`;
-    return { ok: true, packet, confinement: decided.confinement, name: null, report: { ...base, ...decision(decided, { host, remote: address.value, port, protocol }, shown), address: formatAddress(address.value) } };
+    const shown = `${formatAddress(address)} to port ${port ?? 'any'}/${protocol}`;
+    return { ok: true, packet, confinement: decided.confinement, name: null, report: { ...base, ...decision(decided, { host, remote: address, port, protocol }, shown), address: formatAddress(address) } };
   }
-  const name = address.ok ? null : host.toLowerCase();
+  const name = address === null ? host.toLowerCase() : null;
   const seen = confinements.find((confinement) => confinement.service === who)?.addresses.get(host.toLowerCase());
-  const candidates = address.ok ? [address.value] : (seen ?? addressesOf(host.toLowerCase()));
+  const candidates = address !== null ? [address] : (seen ?? addressesOf(host.toLowerCase()));
   const verdicts = candidates.map((remote) => ({ remote, decided: judge(confinements, owner, remote, port ?? 0, protocol) }));
   // a name passes where any of its addresses does: that is what a program tries
   const best = verdicts.find(({ decided }) => decided.action === 'accept') ?? verdicts[0];
   const wherever = best === undefined ? anywhere(confinements, owner, port ?? 0, protocol) : null;
+  const passing = best?.decided ?? wherever;
+  const unasked = name === null || passing?.action !== 'accept' || passing.confinement === null ? null : notLookedUp(passing, passing.confinement, name, { port, protocol });
+  if (unasked !== null) return { ok: true, packet: null, confinement: null, name, report: { ...base, ...unasked, address: null } };
   if (wherever !== null) return { ok: true, packet: null, confinement: wherever.confinement, name, report: { ...base, ...decision(wherever, { host, remote: null, port, protocol }, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
   const below = best === undefined ? byName(offline, confinements, owner, host.toLowerCase(), port, protocol) : null;
   if (below !== null) return { ok: true, packet: null, confinement: null, name, report: { ...base, ...below, address: null } };

@@ -1,16 +1,18 @@
 /** The reverse question: who may reach a name or an address, and by which entry. Pure. */
 import { type Address, addressInNetwork, formatAddress, parseAddress, sameAddress } from '../net/address.ts';
+import { wireAddress } from '../net/special.ts';
 import { portMatchText } from '../policy/ports.ts';
 import type { Rule } from '../policy/rule.ts';
 import { matchesDomain, parseDomainPattern } from '../resolve/domain-pattern.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
-import { allowedNetworks, judgeAddresses } from '../ruleset/admitted.ts';
+import { addressesFor, allowedNetworks, judgeAddresses } from '../ruleset/admitted.ts';
 import type { WhoEntry, WhoReport } from './api.ts';
 
-/** Whether a rule is about an address, by itself or by what DNS said. */
-function meansAddress(rule: Rule, confinement: Confinement, address: Address): boolean {
+/** Whether a rule is about an address, by itself or by what DNS said. The guard keeps addresses from being allowed, and not from being denied. */
+function meansAddress(kind: 'allow' | 'deny', rule: Rule, confinement: Confinement, address: Address): boolean {
   if (rule.target.kind === 'network') return addressInNetwork(address, rule.target.network);
-  return judgeAddresses(rule, confinement, allowedNetworks(confinement)).admitted.some((one) => sameAddress(one, address));
+  const addresses = kind === 'deny' ? addressesFor(rule.target.domain, confinement) : judgeAddresses(rule, confinement, allowedNetworks(confinement)).admitted;
+  return addresses.some((one) => sameAddress(one, address));
 }
 
 /** Whether a rule is about a name, itself or by an address of it. */
@@ -24,13 +26,14 @@ export type Who = { readonly ok: true; readonly report: WhoReport } | { readonly
 
 /** `addressesOf`: what DNS gave for a name. Services in mode audit or block have their entries listed as well; `mode` says so. */
 export function who(text: string, confinements: readonly Confinement[], addressesOf: (domain: string) => readonly Address[]): Who {
-  const address = parseAddress(text);
-  const name = address.ok ? null : parseDomainPattern(text.toLowerCase().replace(/\.$/, ''));
+  const parsed = parseAddress(text);
+  const address = parsed.ok ? wireAddress(parsed.value) : null;
+  const name = address !== null ? null : parseDomainPattern(text.toLowerCase().replace(/\.$/, ''));
   if (name !== null && (!name.ok || name.value.wildcard)) return { ok: false, error: `"${text.slice(0, 100)}" is neither an address nor a name` };
   const host = name?.ok === true ? name.value.name : '';
   const services = confinements.flatMap((confinement): WhoEntry[] => {
     const known = confinement.addresses.get(host) ?? addressesOf(host);
-    const means = (rule: Rule) => (address.ok ? meansAddress(rule, confinement, address.value) : meansName(rule, host, known));
+    const means = (kind: 'allow' | 'deny') => (rule: Rule) => (address === null ? meansName(rule, host, known) : meansAddress(kind, rule, confinement, address));
     const entry = (kind: WhoEntry['kind']) => (rule: Rule): WhoEntry => ({
       service: confinement.service,
       mode: confinement.mode,
@@ -41,12 +44,12 @@ export function who(text: string, confinements: readonly Confinement[], addresse
       line: rule.at.line,
       column: rule.at.column,
     });
-    const from = confinement.inbound.filter(({ target }) => address.ok && target.kind === 'network' && addressInNetwork(address.value, target.network));
+    const from = confinement.inbound.filter(({ target }) => address !== null && target.kind === 'network' && addressInNetwork(address, target.network));
     return [
-      ...confinement.allow.filter(means).map(entry('allow')),
-      ...confinement.deny.filter(means).map(entry('deny')),
+      ...confinement.allow.filter(means('allow')).map(entry('allow')),
+      ...confinement.deny.filter(means('deny')).map(entry('deny')),
       ...from.map(entry('ingress')),
     ];
   });
-  return { ok: true, report: { destination: address.ok ? formatAddress(address.value) : host, services } };
+  return { ok: true, report: { destination: address === null ? host : formatAddress(address), services } };
 }

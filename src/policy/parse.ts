@@ -76,7 +76,7 @@ function atMost(problems: readonly Problem[]): readonly Problem[] {
   const kept = sortProblems([...problems].sort((a, b) => severityRank(a) - severityRank(b)).slice(0, MAX_PROBLEMS - 1));
   const last = kept.at(-1) ?? problems[0];
   if (last === undefined) return problems;
-  return [...kept, { severity: 'error', at: last.at, message: `${problems.length - kept.length} more problems are not shown`, hint: 'correct these first' }];
+  return [...kept, { severity: hasErrors(problems) ? 'error' : 'warning', at: last.at, message: `${problems.length - kept.length} more problems are not shown`, hint: 'look at these first' }];
 }
 
 function severityRank({ severity }: Problem): number {

@@ -149,7 +149,7 @@ const ingress = withHints(z.strictObject({ allow: entries(ingressAllow, 'Who may
 const mode = z.enum(['enforce', 'audit', 'block']).meta({ description: 'enforce; audit: record and let through; block: nothing out, nothing in.' });
 
 const dns = z.enum(['filtered', 'system', 'none']).meta({
-  description: "filtered: each query is judged by name; system: by the system's name servers; none: no DNS at all.",
+  description: "filtered: each query is judged by name; system: by the system's name servers; none: no DNS, but what egress itself allows.",
 });
 
 const BEGINNING = 'a policy begins with "service: NAME"';

@@ -13,7 +13,7 @@ const problem = ({ message, hint }: { readonly message: string; readonly hint?: 
 
 /** `dns`: how the service resolves names. `file`: what the rules' places say. */
 export function temporaryRules({ to, ports, private: special }: Temporary, dns: DnsMode, file: string): TemporaryRules {
-  const entry = { to: [to], ports: ports.map((port) => (/^\d+$/.test(port) ? Number(port) : port)), ...(special ? { private: true } : {}) };
+  const entry = { to: [to], ports, ...(special ? { private: true } : {}) };
   // JSON is YAML
   const { policies, problems } = parsePolicyFile(file, JSON.stringify({ service: 'temporary', match: { user: 0 }, dns, egress: { allow: [entry] } }));
   const [wrong] = problems.filter(({ severity }) => severity === 'error');

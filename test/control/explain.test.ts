@@ -51,6 +51,29 @@ for (const [destination, suggestion] of REFUSED) {
   });
 }
 
+test('a name that dns: filtered does not look up is refused, whatever its addresses would pass by', (t) => {
+  const wide = (more = '') => confinements(`service: webapp\nmatch: { user: 1001 }\n${more}egress:\n  allow:\n    - { to: 0.0.0.0/0, ports: [443] }\n    - { to: "*.good.com", ports: [443] }\n  deny:\n    - to: "*.evil.com"\n    - to: bad.good.com\n`, {});
+  const asked = (destination: string, more?: string, addresses: readonly string[] = []) => {
+    const known = addresses.map((text) => ({ family: 4 as const, value: BigInt(text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)) }));
+    const answer = explain({ who: 'webapp', destination, inbound: false, offline: false }, wide(more), () => known, null);
+    return answer.ok ? answer.report : answer.error;
+  };
+  const passes = 'its address itself would pass by 0.0.0.0/0';
+  t.like(asked('x.evil.com:443'), { verdict: 'refuse', rule: { line: 8 }, reason: `denied by *.evil.com, so the name is not looked up; ${passes}` });
+  t.like(asked('bad.good.com:443'), { verdict: 'refuse', rule: { line: 9 } });
+  t.like(asked('unlisted.org:443'), { verdict: 'refuse', rule: null, reason: `unlisted.org is not listed, and dns: filtered looks up no other names; ${passes}` });
+  t.like(asked('unlisted.org:443', '', ['45.64.7.1']), { verdict: 'refuse', reason: `unlisted.org is not listed, and dns: filtered looks up no other names; ${passes}` });
+  t.like(asked('fine.good.com:443'), { verdict: 'allow' });
+  t.like(asked('45.64.7.1:443'), { verdict: 'allow' });
+  t.like(asked('unlisted.org:443', 'mode: audit\n'), { verdict: 'allow' });
+});
+
+test('an IPv4 address in the form of IPv6 is judged as what leaves', (t) => {
+  t.like(ask('[::ffff:10.1.2.3]:443'), { verdict: 'allow', address: '10.1.2.3' });
+  t.like(ask('[::ffff:10.9.1.1]:443'), { verdict: 'refuse', address: '10.9.1.1' });
+  t.like(ask('[::ffff:10.1.2.3]:8080', 'webapp', { inbound: true }), { verdict: 'allow' });
+});
+
 test('who is not governed passes, who is nobody is an error', (t) => {
   t.like(ask('192.0.2.1:443', '4711'), { verdict: 'allow', service: null });
   t.is(ask('192.0.2.1:443', 'nobody-there'), '"nobody-there" is no service, user, group or uid');

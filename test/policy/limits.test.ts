@@ -72,6 +72,12 @@ test('warnings do not crowd out errors', (t) => {
   t.is(problems.length, 100);
 });
 
+test('a file is not refused for the number of its warnings', (t) => {
+  const { problems, policies } = parsePolicyFile('policy.yaml', `${head}egress:\n  allow:\n${Array.from({ length: 150 }, (_, index) => `  - { to: "*.github.io", ports: [${index + 1}] }\n`).join('')}`);
+  t.deepEqual([problems.length, problems.some(({ severity }) => severity === 'error'), policies.length], [100, false, 1]);
+  t.is(problems.at(-1)?.message, '51 more problems are not shown');
+});
+
 /** One mistake or odd construct, repeated to the largest file: linear work, whatever it is. */
 const repeated = ['"', "'", ':\n', '? a\n', '- &a a\n', '- *a\n', '- !t a\n', 'a: |\n b\n', '%a\n', '...\n', '\u0001', '\r', '\u{1f600}', '# a\n', ' \n', '\t', 'a: b\n', 'a,', '- }\n', '&a ', '|\n', '@\n'];
 

@@ -9,6 +9,12 @@ const ruleOf = (to: string, port: string) => {
   return rule;
 };
 
+test('ports are as in a policy', (t) => {
+  const read = (port: string) => temporaryRules({ to: '10.0.0.1', ports: [port], private: false }, 'filtered', 'grant');
+  for (const port of ['443', '53/udp', '8000-8010', 'any', 'icmp']) t.true(read(port).ok, port);
+  for (const port of ['0443', '0', '65536', '', '1-0', ' 443']) t.false(read(port).ok, port);
+});
+
 for (const [deny, denied, rule, asked, nothingLeft] of [
   ['45.64.0.0/16', 'any', '45.64.3.1', '443', true],
   ['45.64.0.0/16', '443', '45.64.3.0/24', '443', true],
