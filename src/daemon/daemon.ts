@@ -78,6 +78,13 @@ async function readState<T>(state: StateFiles, name: string, schema: z.ZodType<T
   return data;
 }
 
+/** Whom an operator shut: begun anew, they would be open. Throws HostError. */
+async function readBlocks(state: StateFiles): Promise<Blocks> {
+  const { data, fault } = await state.read('blocks', savedBlocks);
+  if (fault !== null) throw new HostError('blocks', `${fault}; it says which services were shut with "netwallctl block". Put it right, or remove it and they are open`);
+  return new Blocks(data ?? {});
+}
+
 export type DaemonOptions = { readonly config: Config; readonly log: Logger; readonly environment: NodeJS.ProcessEnv };
 
 export type Daemon = {
@@ -118,7 +125,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     onExpired: (grant) => events.add('grant', { outcome: 'expired', grant }),
   });
   permits.load((await readState(state, 'grants', savedPermits, log)) ?? { next: 1, permits: [] });
-  const blocks = new Blocks((await readState(state, 'blocks', savedBlocks, log)) ?? {});
+  const blocks = await readBlocks(state);
 
   const nameservers = new Nameservers();
   nameservers.read();

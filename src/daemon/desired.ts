@@ -84,7 +84,7 @@ function stateOf(entry: ServiceEntry, who: Principals, { nameservers, addressesO
   const seen = seenBy(entry.service);
   const dnsPort = dnsPortOf(entry.service);
   const blockedSince = blocks.since({ service: entry.service, kind: entry.kind, ids: who.ids });
-  const key = [blockedSince, seen, dnsPort, entry.linked, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
+  const key = [blockedSince, seen, dnsPort, entry.linked, entry.kind, entry.standing, entry.at.line, nameservers, options.addressTimeout, who.ids.join(), ...lists];
   if (before !== undefined && same(before.key, key)) {
     if (before.state.entry === entry && same(before.state.principals.missing, who.missing)) return before;
     const { confinement, rulesets } = before.state;

@@ -122,6 +122,29 @@ test.serial('… and so does a group, the first that is governed', async (t) => 
   await world().policy('ci.yaml', null);
 });
 
+test.serial('… and several of each at once', async (t) => {
+  await sh(GOOD);
+  await world().policy('billing.yaml', policy('billing').replace('user: [ billing ]', 'user: [ billing, worker ]'));
+  await world().policy('ci.yaml', policy('ci').replace('user: [ ci ]', 'group: [ ci, 4711 ]'));
+  const said = await boots(t);
+  t.regex(said, /newly governed, closed until netwalld runs: user 20002, 20003$/m);
+  t.regex(said, /newly governed, closed until netwalld runs: group 20100, 4711$/m);
+  for (const who of ['billing', 'worker'] as const) await waits(t, who);
+  t.is((await world().as('runner').probe('tcp', SECRET, 443, { timeout: 300 })).result, 'timeout');
+  await asPolicySays(t);
+  await world().policy('billing.yaml', null);
+  await world().policy('ci.yaml', null);
+});
+
+test.serial('who has another uid since waits under that one', async (t) => {
+  await sh(GOOD);
+  await sh(`cp -p /etc/passwd /run/passwd; sleep 0.05; touch ${BOOT}; sleep 0.05; sed -i '/^worker:/d; s/^webapp:x:20001:/webapp:x:20003:/' /etc/passwd`);
+  t.regex(await boots(t), /newly governed, closed until netwalld runs: user 20003$/m);
+  await waits(t, 'worker');
+  await asPolicySays(t);
+  await sh('cat /run/passwd > /etc/passwd');
+});
+
 test.serial('a table and a boot file of another name, as the configuration has it', async (t) => {
   await sh(`rm -f ${BOOT} ${CLOSED}`);
   await world().host.write('/etc/netwall/netwalld.yaml', 'boot_file: /etc/other.nft   # elsewhere\ntable: "second"\npolicy_dirs:\n  - /run/policies\n');

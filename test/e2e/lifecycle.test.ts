@@ -168,3 +168,20 @@ const nftProcesses = async (): Promise<string[]> => {
   const { stdout } = await world().exec('/bin/sh', ['-c', script]);
   return stdout.split('\n').filter((line) => line.includes('/usr/sbin/nft'));
 };
+
+test.serial('where it cannot be read who is blocked, the daemon does not begin, and the wall stays as it is', async (t) => {
+  await world().daemon.start();
+  t.is((await world().ctl(['block', 'webapp'])).exitCode, 0);
+  await world().daemon.stop();
+  const file = '/var/lib/netwall/blocks.json';
+  const saved = await world().host.read(file);
+  await world().host.write(file, saved.slice(0, -5), { mode: 0o600 });
+  const { exitCode, stdout, stderr } = await world().daemon.run([], { timeout: 15_000 });
+  t.true(failed(exitCode), `ended with ${exitCode}`);
+  t.regex(`${stdout}${stderr}`, /blocks\.json: .*Put it right, or remove it/);
+  await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'is refused');
+  await world().host.write(file, saved, { mode: 0o600 });
+  await world().daemon.start();
+  await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'is refused');
+  t.is((await world().ctl(['unblock', 'webapp'])).exitCode, 0);
+});
