@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TrialReport } from '../control/api.ts';
 import { readCandidates } from '../host/check-policies.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
-import { writeFileAtomically } from '../host/state-files.ts';
+import { writeFilesTogether } from '../host/state-files.ts';
 import { type BadFile, buildPolicySet, type IdOf, type PolicyFile } from '../policy/policy-set.ts';
 import { formatProblem } from '../policy/problem.ts';
 import type { Events } from './events.ts';
@@ -37,8 +37,14 @@ export class Trial {
   readonly #options: TrialOptions;
   #running: { readonly files: readonly PolicyFile[]; readonly until: Date; readonly timer: NodeJS.Timeout } | null = null;
 
+  /** What was found to be valid and is enforced: nothing else is installed. */
+  #proven: readonly PolicyFile[] | null = null;
+
   /** Trials that are over and not yet undone. */
   #ending = 0;
+
+  /** Files that are being written now. */
+  #installing: Promise<void> | null = null;
 
   constructor(options: TrialOptions) {
     this.#options = options;
@@ -71,7 +77,7 @@ export class Trial {
     await this.#options.settle();
     if (this.#running !== null) return RUNNING;
     const until = new Date(Date.now() + milliseconds);
-    const timer = setTimeout(() => void this.#end('rolled back', 'the time is over'), milliseconds);
+    const timer = setTimeout(() => void this.cancel('the time is over'), milliseconds);
     this.#running = { files, until, timer };
     const own = new Set(files.map(({ path }) => path));
     const replaced = new Set(files.map(({ name }) => name));
@@ -93,6 +99,7 @@ export class Trial {
       await this.#end('rolled back', 'it is not valid');
       return { ok: false, error: 'these policies are not valid', problems: wrong };
     }
+    this.#proven = files;
     this.#options.events.add('trial', { outcome: 'started', files: [...own], until: until.toISOString() });
     return { ok: true, value: { files: [...own], until: until.toISOString() } };
   }
@@ -111,24 +118,29 @@ export class Trial {
     this.#options.events.add('trial', { outcome, reason });
   }
 
-  /** Installs what is being tried; false: nothing is. Throws HostError when a file cannot be written; the trial then goes on. */
-  async confirm(): Promise<boolean> {
-    if (this.#running === null) return false;
-    const { files } = this.#running;
-    for (const { name, text } of files) {
-      const path = join(this.#options.directories[0] ?? '', name);
-      try {
-        await writeFileAtomically(path, text, 0o644);
-      } catch (error) {
-        throw new HostError('try', `${path}: ${messageOf(error)}`, { cause: error });
-      }
+  async #install(files: readonly PolicyFile[]): Promise<void> {
+    try {
+      await writeFilesTogether(new Map(files.map(({ name, text }) => [join(this.#options.directories[0] ?? '', name), text])), 0o644);
+    } catch (error) {
+      throw new HostError('try', messageOf(error), { cause: error });
     }
-    await this.#end('confirmed', 'installed');
+  }
+
+  /** Installs what is being tried, all of it or nothing; false: nothing is, or not yet. Throws HostError when a file cannot be written; the trial then goes on. */
+  async confirm(): Promise<boolean> {
+    if (this.#running === null || this.#running.files !== this.#proven) return false;
+    const { files } = this.#running;
+    // two who confirm at once would write to the same temporary files
+    this.#installing ??= this.#install(files).finally(() => (this.#installing = null));
+    await this.#installing;
+    if (this.#running?.files === files) await this.#end('confirmed', 'installed');
     return true;
   }
 
   /** False: nothing is being tried. */
   async cancel(reason: string): Promise<boolean> {
+    // what is installed by then is confirmed: to tell that it was rolled back would be wrong
+    await this.#installing?.catch(() => {});
     if (this.#running === null) return false;
     await this.#end('rolled back', reason);
     return true;

@@ -3,7 +3,7 @@
  * directory), carries a version and a checksum, and is believed only when both are right: torn or foreign state is no state.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
@@ -46,9 +46,13 @@ async function* unhurried(pieces: Iterable<string>): AsyncGenerator<string> {
   }
 }
 
-/** Afterwards the file is either as it was or as asked, whatever happens meanwhile. */
-export async function writeFileAtomically(path: string, text: string | Iterable<string>, mode = 0o600, { owner, before, temporary = `${path}.new` }: WriteOptions = {}): Promise<void> {
-  const directory = dirname(path);
+const temporaryOf = (path: string) => `${path}.new`;
+
+/** A temporary file that stays is in nobody's way, and what went wrong before it is what is to be told. */
+const discard = (temporary: string) => rm(temporary, { force: true }).catch(() => {});
+
+/** What could not be written whole, and to the disk, is gone again. */
+async function writeTemporary(temporary: string, text: string | Iterable<string>, mode: number, owner?: WriteOptions['owner']): Promise<void> {
   let handle: FileHandle | null = null;
   try {
     handle = await open(temporary, 'w', mode);
@@ -58,14 +62,78 @@ export async function writeFileAtomically(path: string, text: string | Iterable<
     await handle.sync();
     await handle.close();
     handle = null;
-    await before?.();
-    await rename(temporary, path);
-    await syncDirectory(directory);
   } catch (error) {
     await handle?.close();
-    await rm(temporary, { force: true });
+    await discard(temporary);
     throw error;
   }
+}
+
+/** Afterwards the file is either as it was or as asked, whatever happens meanwhile. */
+export async function writeFileAtomically(path: string, text: string | Iterable<string>, mode = 0o600, { owner, before, temporary = temporaryOf(path) }: WriteOptions = {}): Promise<void> {
+  await writeTemporary(temporary, text, mode, owner);
+  try {
+    await before?.();
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await discard(temporary);
+    throw error;
+  }
+}
+
+const asideOf = (path: string) => `${path}.replaced`;
+
+/** A second name for what is there, be it a file or a link: it can be put back without room on the disk. False: nothing is there. */
+async function setAside(path: string): Promise<boolean> {
+  await discard(asideOf(path)); // of a crash
+  try {
+    await link(path, asideOf(path));
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw new Error(`what is there cannot be set aside: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Text by path, all in one directory: either all are as asked afterwards, or, when it throws, all as they were (if the directory cannot be synced at the very
+ * end, all as asked). What can fail for want of room is done before the first is replaced. Only a crash between two renames leaves some of each; what the
+ * replaced ones were then lies beside them as `*.replaced`.
+ */
+export async function writeFilesTogether(files: ReadonlyMap<string, string>, mode: number): Promise<void> {
+  const paths = [...files.keys()];
+  const aside = new Set<string>();
+  const replaced: string[] = [];
+  let at = '';
+  try {
+    for (const [path, text] of files) {
+      at = path;
+      await writeTemporary(temporaryOf(path), text, mode);
+    }
+    // the last is never put back: no rename comes after it
+    for (const path of paths.slice(0, -1)) {
+      at = path;
+      if (await setAside(path)) aside.add(path);
+    }
+    for (const path of paths) {
+      at = path;
+      await rename(temporaryOf(path), path);
+      replaced.push(path);
+    }
+  } catch (error) {
+    const stuck: string[] = [];
+    for (const path of replaced) {
+      await (aside.has(path) ? rename(asideOf(path), path) : rm(path)).catch(() => stuck.push(path));
+      aside.delete(path);
+    }
+    await syncDirectory(dirname(at)).catch(() => {});
+    const left = stuck.length === 0 ? '' : `; replaced already, and could not be put back: ${stuck.join(', ')}`;
+    throw new Error(`${at}: ${messageOf(error)}${left}`, { cause: error });
+  } finally {
+    for (const temporary of [...paths.map(temporaryOf), ...[...aside].map(asideOf)]) await discard(temporary);
+  }
+  await syncDirectory(dirname(at));
 }
 
 /** Opens (and makes, mode 0700) the state directory. Throws HostError when it cannot be made or is somebody else's. */

@@ -154,6 +154,26 @@ test.serial('what nobody would read, or is against what is installed, is not tri
   t.true(await old());
 });
 
+test.serial('what cannot be installed whole is not installed at all', async (t) => {
+  const before = await world().host.read('/etc/netwall.d/webapp.yaml');
+  await world().host.write('/run/moved/webapp.yaml', policy('91.200.0.0/16'));
+  await world().host.write('/run/moved/zeta.yaml', 'service: zeta\nmatch: { user: worker }\n');
+  await world().host.write('/etc/netwall.d/zeta.yaml/in-the-way', '');
+  const { ended } = await begin('/run/moved', '--timeout', '60s');
+  t.true(await tried());
+  const { exitCode, stderr } = await world().ctl(['try', '--confirm']);
+  t.not(exitCode, 0);
+  t.regex(stderr, /\/etc\/netwall\.d\/zeta\.yaml: EISDIR/);
+  t.true(await tried(), 'the trial goes on');
+  t.is(await world().host.read('/etc/netwall.d/webapp.yaml'), before);
+  await world().ctl(['try', '--cancel']);
+  t.is(await ended, 8);
+  await world().ctl(['reload']);
+  t.true((await old()) && !(await tried()));
+  await world().exec('/bin/rm', ['-r', '/etc/netwall.d/zeta.yaml']);
+  await world().ctl(['reload']);
+});
+
 test.serial('what is confirmed is installed', async (t) => {
   const { ended, child } = await begin('/run/new', '--timeout', '20s');
   child.stdin?.write('\n');
