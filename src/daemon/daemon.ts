@@ -310,6 +310,14 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
   });
   const control = await serveControl(join(config.runtimeDir, 'control.sock'), await accounts.find('group', 'netwall'), routes);
 
+  let looking = false;
+  const lookForMissing = async () => {
+    if (looking || !accounts.missing()) return;
+    looking = true;
+    // a run that asks a directory that hangs keeps all others waiting
+    if (accounts.error === null || (await accounts.answers())) running.trigger('accounts');
+    looking = false;
+  };
   const begun = performance.now();
   let ticked = begun;
   const stops = [
@@ -325,9 +333,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       filter.forget();
       resolver.refresh();
     }),
-    every(PENDING_LOOK_MILLISECONDS, () => {
-      if (accounts.missing()) running.trigger('accounts');
-    }),
+    every(PENDING_LOOK_MILLISECONDS, () => void lookForMissing()),
     every(lookPace(config), () => running.trigger('interval')),
     every(SIGHTINGS_MILLISECONDS, () => {
       if (sightings.expire(performance.now())) running.trigger('names');

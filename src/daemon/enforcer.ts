@@ -69,6 +69,8 @@ export class Enforcer {
   readonly #options: EnforcerOptions;
   #held = new Map<string, Held>();
   #rebuild = false;
+  /** A table stood at the last observation, and nobody knows whom it governs. */
+  #isUnread = false;
   readonly #skeleton: WrittenSkeleton;
   #generation: number;
   /** One transaction at a time. */
@@ -189,6 +191,7 @@ export class Enforcer {
     const listing = this.#early ?? this.#list();
     this.#early = null;
     const [skeleton, listed] = await listing;
+    this.#isUnread = false;
     if (skeleton === null) {
       this.#rebuild = true;
       this.#held = new Map();
@@ -202,6 +205,7 @@ export class Enforcer {
     const elements = this.#rebuild || listed === null ? null : readable(listed);
     if (elements === null) {
       this.#rebuild = true;
+      this.#isUnread = true;
       this.#held = new Map();
       return { deviations: [...deviations, 'the table cannot be repaired and is built anew'], drains: null, gone: false };
     }
@@ -318,6 +322,12 @@ export class Enforcer {
   /** What differs from desired by what is known; empty when all is as it should be. */
   pending(desired: readonly PrincipalRuleset[]): readonly Step[] {
     return planSteps({ held: this.#held, desired, rebuild: this.#rebuild });
+  }
+
+  /** Whether somebody whom the kernel governs, by the last observation, is not among these, or may not be. */
+  releases(desired: readonly PrincipalRuleset[]): boolean {
+    const wanted = new Set(desired.map(({ principal }) => principal));
+    return this.#isUnread || [...this.#held.keys()].some((principal) => !wanted.has(principal));
   }
 
   #settle({ completes, releases }: Step): void {

@@ -83,6 +83,8 @@ export class Reconciler {
   #state: ReconcilerState = 'starting';
   #fault: string | null = null;
   #doubt = true;
+  /** Whether what the kernel holds is this process's doing. */
+  #hasEnforced = false;
   #failures = 0;
   #retry: NodeJS.Timeout | null = null;
   /** That has not begun yet: all who ask share it. */
@@ -214,12 +216,14 @@ export class Reconciler {
       options: { addressTimeout: addressTimeout(this.#options.config) },
     });
     const rulesets = after.flatMap((service) => service.rulesets);
+    if (!this.#hasEnforced) this.#keepUntold(rulesets);
     // names first: what a policy no longer lists must not be opened while it is taken away
     this.#options.dns.serve(after);
     const left = except(before, after);
     const came = except(after, before);
     const applied = await this.#apply(rulesets, this.#drains.changes(left, came, liveSockets, after), since);
     this.#services = after;
+    this.#hasEnforced = true;
     this.#sweep(left, came);
     void this.#endRevoked(left, came);
     this.#state = 'enforcing';
@@ -233,6 +237,13 @@ export class Reconciler {
     this.#report(causes, applied, deviations, changedServices(left, came), started);
     await this.#policies.keep();
     if (full) this.#fullLooks.done(this.#clock() - began);
+  }
+
+  /** Whom the boot file or an earlier process governs may be one of those that NSS does not tell of: nobody is released before it does. Throws HostError. */
+  #keepUntold(rulesets: readonly PrincipalRuleset[]): void {
+    const { accounts, enforcer } = this.#options;
+    if (accounts.untold === null || !enforcer.releases(rulesets)) return;
+    throw new HostError('accounts', `${accounts.error ?? 'not told of'}; perhaps governed by what is in the kernel: ${accounts.untold}`);
   }
 
   /** What a change of policy ended and a socket still has to send is not to leave once nobody owns the socket any more. */

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import type { PrincipalKind } from '../policy/policy.ts';
+import { messageOf } from './host-error.ts';
 
 /** Names asked for in one call, well under ARG_MAX. */
 const BATCH = 500;
@@ -33,6 +34,10 @@ export class AccountNames {
   readonly #known = new Map<string, SeenAccount | null>();
   /** Not found, and not certainly gone. */
   readonly #doubtful = new Set<string>();
+  /** Asked for when NSS failed, and not told of since. */
+  readonly #unanswered = new Set<string>();
+  /** How it failed the last time. */
+  #failure = '';
 
   constructor(kind: PrincipalKind, sources: AccountSources, before: ReadonlyMap<string, SeenAccount>) {
     this.#kind = kind;
@@ -53,9 +58,9 @@ export class AccountNames {
     }));
   }
 
-  /** True: some name was not found. */
+  /** True: some name was not found, or NSS failed to tell of it. */
   get missing(): boolean {
-    return this.#doubtful.size > 0 || [...this.#known.values()].includes(null);
+    return this.#unanswered.size > 0 || this.#doubtful.size > 0 || [...this.#known.values()].includes(null);
   }
 
   /** Names that count as last known, with their ids, for a message. */
@@ -68,29 +73,78 @@ export class AccountNames {
     });
   }
 
-  /** Looks up those never asked for, or, with `again`, all; other names are forgotten. Resolves to whether any answer changed. Throws where NSS fails: what was known stays. */
+  /** Why NSS did not tell of some name; null: it told of all. */
+  get error(): string | null {
+    return this.#unanswered.size === 0 ? null : this.#failure;
+  }
+
+  /** Names without an id of which nobody knows whether there is one, for a message. */
+  get untold(): readonly string[] {
+    return [...this.#unanswered].filter((name) => !this.#known.has(name) && !this.#before.has(name)).map((name) => `${this.#kind} ${name}`);
+  }
+
+  /** Whether NSS tells by now of those that it failed to tell of. What it says is not kept: `refresh` asks again. */
+  async answers(): Promise<boolean> {
+    const names = [...this.#unanswered];
+    try {
+      for (const batch of batches(names)) await this.#sources.entries(this.#kind, batch);
+      return names.length > 0;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Looks up those never asked for, or, with `again`, all; other names are forgotten. Resolves to whether any answer changed.
+   * Where NSS fails (`error`), what was known stays, and the file in /etc tells of those that it has.
+   */
   async refresh(wanted: ReadonlySet<string>, again: boolean): Promise<boolean> {
-    for (const names of [this.#known, this.#before, this.#doubtful]) for (const name of names.keys()) if (!wanted.has(name)) names.delete(name);
-    const asked = [...wanted].filter((name) => again || !this.#known.has(name));
+    for (const names of [this.#known, this.#before, this.#doubtful, this.#unanswered]) for (const name of names.keys()) if (!wanted.has(name)) names.delete(name);
+    // a directory that hangs is not waited for at every run
+    const asked = [...wanted].filter((name) => again || !(this.#known.has(name) || this.#unanswered.has(name)));
     if (asked.length === 0) return false;
     // before the others are asked: what changes in between, the next look sees
     const lines = await this.#sources.local(this.#kind);
     const file = lines === null ? null : new LocalFile(lines);
+    const open = new Set(asked);
     let changed = false;
-    for (let start = 0; start < asked.length; start += BATCH) {
-      const batch = asked.slice(start, start + BATCH);
-      const found = idsOf(await this.#sources.entries(this.#kind, batch));
-      const gone = await this.#gone(batch.filter((name) => !found.has(name)), file);
-      for (const name of batch) {
-        const before = this.seen(name);
-        const id = found.get(name);
-        const now = id !== undefined ? { id, origin: file?.originOf(name, id) ?? before?.origin ?? 'elsewhere' } : gone.has(name) ? null : before;
-        changed ||= (this.#known.get(name)?.id ?? null) !== (now?.id ?? null);
-        this.#known.set(name, now);
-        this.#before.delete(name);
-        if (id === undefined && now !== null) this.#doubtful.add(name);
-        else this.#doubtful.delete(name);
+    const record = (name: string, now: SeenAccount | null) => {
+      changed ||= (this.#known.get(name)?.id ?? null) !== (now?.id ?? null);
+      this.#known.set(name, now);
+      this.#before.delete(name);
+    };
+    try {
+      for (const batch of batches(asked)) {
+        const found = idsOf(await this.#sources.entries(this.#kind, batch));
+        for (const name of batch) {
+          const id = found.get(name);
+          if (id === undefined) continue;
+          record(name, { id, origin: file?.originOf(name, id) ?? this.seen(name)?.origin ?? 'elsewhere' });
+          this.#doubtful.delete(name);
+          open.delete(name);
+        }
+        const absent = batch.filter((name) => !found.has(name));
+        const gone = await this.#gone(absent, file);
+        for (const name of absent) {
+          const now = gone.has(name) ? null : this.seen(name);
+          record(name, now);
+          if (now === null) this.#doubtful.delete(name);
+          else this.#doubtful.add(name);
+          open.delete(name);
+        }
       }
+    } catch (failure) {
+      this.#failure = messageOf(failure);
+      for (const name of open) {
+        const id = file?.idOf(name);
+        const origin = this.seen(name)?.origin ?? 'files';
+        // an id that NSS had from elsewhere is not given up for that of a file which it may not ask first
+        if (id !== undefined && origin === 'files') record(name, { id, origin });
+      }
+    }
+    for (const name of asked) {
+      if (open.has(name)) this.#unanswered.add(name);
+      else this.#unanswered.delete(name);
     }
     return changed;
   }
@@ -128,11 +182,19 @@ class LocalFile {
     return this.#ids.has(name);
   }
 
+  idOf(name: string): number | undefined {
+    return this.#ids.get(name);
+  }
+
   originOf(name: string, id: number): AccountOrigin {
     const names = this.#names.get(id);
     if (names === undefined) return 'elsewhere';
     return names.has(name) ? 'files' : 'shared';
   }
+}
+
+function* batches(names: readonly string[]): Generator<readonly string[]> {
+  for (let start = 0; start < names.length; start += BATCH) yield names.slice(start, start + BATCH);
 }
 
 function parse(lines: readonly string[]): readonly { readonly name: string; readonly id: number }[] {

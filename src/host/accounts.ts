@@ -7,7 +7,6 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import type { PrincipalKind } from '../policy/policy.ts';
 import { AccountNames, accountOrigin, type AccountSources, idsOf, type SeenAccount } from './account-names.ts';
-import { messageOf } from './host-error.ts';
 
 /** A directory service that does not answer must not keep the wall waiting. */
 const TIMEOUT = 5000;
@@ -37,7 +36,8 @@ export type Accounts = {
   readonly id: (kind: PrincipalKind, name: string) => number | null;
   /**
    * Looks names up: those never asked for, or, with `again`, all of them. Resolves to whether any answer changed.
-   * Where NSS fails, what was known stays; the message is in `error`.
+   * Where NSS fails, what was known stays, and /etc tells of those that it has; the message is in `error`. Whom it failed to tell of
+   * is asked for again only with `again`.
    */
   refresh(wanted: { readonly user: ReadonlySet<string>; readonly group: ReadonlySet<string> }, again: boolean): Promise<boolean>;
   /** One look-up past what is kept; null: no such account, or nobody answers. */
@@ -46,10 +46,14 @@ export type Accounts = {
   owner(who: string): Promise<Owner | null>;
   /** What to hand to `openAccounts` the next time. */
   save(): SavedAccounts;
-  /** True: some name was not found. */
+  /** True: some name was not found, or could not be told. */
   missing(): boolean;
-  /** Why the last look-up failed; null: it did not. */
+  /** Whether a look-up that failed would succeed by now, for all users or all groups that it was about. */
+  answers(): Promise<boolean>;
+  /** Why a look-up failed; null: all names were told of when they were last asked for. */
   readonly error: string | null;
+  /** Who may have an id that is not known, as the look-up failed; null: nobody. */
+  readonly untold: string | null;
   /** Whose ids count although they are not found any more; null: nobody's. */
   readonly doubt: string | null;
 };
@@ -86,7 +90,6 @@ export function openAccounts(saved: SavedAccounts | null, sources: AccountSource
   };
   const names = { user: open('user'), group: open('group') };
   const find = async (kind: PrincipalKind, name: string) => idsOf(await sources.entries(kind, [name])).get(name) ?? null;
-  let error: string | null = null;
 
   return {
     id: (kind, name) => names[kind].seen(name)?.id ?? null,
@@ -101,15 +104,8 @@ export function openAccounts(saved: SavedAccounts | null, sources: AccountSource
       };
     },
     async refresh(wanted, again) {
-      try {
-        const users = await names.user.refresh(wanted.user, again);
-        const groups = await names.group.refresh(wanted.group, again);
-        error = null;
-        return users || groups;
-      } catch (failure) {
-        error = messageOf(failure);
-        return false;
-      }
+      const changed = await Promise.all([names.user.refresh(wanted.user, again), names.group.refresh(wanted.group, again)]);
+      return changed.includes(true);
     },
     find: async (kind, name) => {
       try {
@@ -131,14 +127,22 @@ export function openAccounts(saved: SavedAccounts | null, sources: AccountSource
       }
     },
     missing: () => names.user.missing || names.group.missing,
+    answers: async () => (await Promise.all([names.user.answers(), names.group.answers()])).includes(true),
     get error() {
-      return error;
+      return names.user.error ?? names.group.error;
+    },
+    get untold() {
+      const untold = [...names.user.untold, ...names.group.untold];
+      return untold.length === 0 ? null : listed(untold);
     },
     get doubt() {
       const doubts = [...names.user.doubts, ...names.group.doubts];
-      if (doubts.length === 0) return null;
-      const more = doubts.length > LISTED ? ` and ${doubts.length - LISTED} more` : '';
-      return `not found, and perhaps only not told of: ${doubts.slice(0, LISTED).join(', ')}${more}; the ids last known count`;
+      return doubts.length === 0 ? null : `not found, and perhaps only not told of: ${listed(doubts)}; the ids last known count`;
     },
   };
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+  return `${names.slice(0, LISTED).join(', ')}${more}`;
 }

@@ -9,14 +9,15 @@ import { Events } from '../../src/daemon/events.ts';
 import { FullLooks, lookPace } from '../../src/daemon/full-looks.ts';
 import { Reconciler } from '../../src/daemon/reconciler.ts';
 import type { Cause } from '../../src/daemon/runs.ts';
+import type { Accounts } from '../../src/host/accounts.ts';
 import { HostError } from '../../src/host/host-error.ts';
 
 const applied = { added: 0, removed: 0, transactions: 0, rebuilt: false };
 
 /** A reconciler without any policy, and a kernel that answers when it is told to. */
-function setUp() {
+function setUp(told: Partial<Accounts> = {}) {
   let now = 0;
-  let [looks, glances, takes, stands] = [0, 0, 0, true];
+  let [looks, glances, takes, stands, releases] = [0, 0, 0, true, false];
   const comparing: (() => void)[] = [];
   const waiting: { answer: () => void; fail: (error: Error) => void }[] = [];
   const enforcer: Partial<Enforcer> = {
@@ -33,13 +34,14 @@ function setUp() {
       glances += 1;
       return stands;
     },
+    releases: () => releases,
     apply: () => new Promise((resolve, reject) => waiting.push({ answer: () => resolve(applied), fail: reject })),
   };
   const reconciler = new Reconciler({
     config: DEFAULT_CONFIG,
     log: pino({ level: 'silent' }),
     files: { scan: () => ({ files: [], unsettled: false, masked: [], failures: [], unread: false }) },
-    accounts: { refresh: async () => false, id: () => null, find: async () => null, owner: async () => null, missing: () => false, save: () => ({ user: {}, group: {} }), error: null, doubt: null },
+    accounts: { refresh: async () => false, id: () => null, find: async () => null, owner: async () => null, missing: () => false, answers: async () => false, save: () => ({ user: {}, group: {} }), error: null, untold: null, doubt: null, ...told },
     names: { want: () => {}, addressesOf: () => [], seenBy: () => new Map() },
     dns: { listen: async () => new Map(), serve: () => {} },
     nameservers: () => [],
@@ -75,6 +77,8 @@ function setUp() {
     pass: (milliseconds: number) => (now += milliseconds),
     /** How long a look at the kernel takes, and whether a glance finds the rules as they were written. */
     kernel: (milliseconds: number, asWritten: boolean) => ([takes, stands] = [milliseconds, asWritten]),
+    /** Whether the kernel governs somebody who is not desired. */
+    governs: (others: boolean) => (releases = others),
     /** Looks and glances since the last call. */
     looked: () => {
       const seen = [looks, glances];
@@ -112,6 +116,29 @@ test('a failure is told, tried again, and forgotten once it works', async (t) =>
   await reconciler.settled();
   t.is(reconciler.state, 'enforcing');
   t.is(reconciler.fault, null);
+  await reconciler.close();
+});
+
+test('nobody is released by the first run while NSS does not tell of somebody', async (t) => {
+  const { reconciler, run, governs } = setUp({ error: 'no answer', untold: 'user ldapsvc' });
+  governs(true);
+  await reconciler.request('start');
+  t.is(reconciler.state, 'degraded');
+  t.regex(reconciler.fault ?? '', /no answer.*user ldapsvc/);
+  governs(false);
+  await run('accounts');
+  t.is(reconciler.state, 'enforcing', 'who is known is governed all the same');
+  governs(true);
+  await run('files');
+  t.is(reconciler.state, 'enforcing', 'what this process enforced, it may take back');
+  await reconciler.close();
+});
+
+test('… and where only the ids last known count, the first run goes on', async (t) => {
+  const { reconciler, run, governs } = setUp({ error: 'no answer' });
+  governs(true);
+  await run('start');
+  t.is(reconciler.state, 'enforcing');
   await reconciler.close();
 });
 

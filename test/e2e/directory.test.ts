@@ -20,6 +20,7 @@ egress:
 const SECRET = '91.200.0.1';
 const ldapsvc: Account = { uid: 20080, gid: 20099, groups: [] };
 const ofTeam: Account = { uid: 20085, gid: 20090, groups: [] };
+const newcomer: Account = { uid: 20082, gid: 20099, groups: [] };
 const moved: Account = { uid: 20081, gid: 20099, groups: [] };
 
 /** The directory's entries, below /run/directory as getent prints them. */
@@ -32,6 +33,7 @@ shift
 code=0
 for key; do
   /run/getent -- "$database" "$key" && continue
+  [ -e /run/hangs ] && exec sleep 30
   awk -F: -v key="$key" '$1 == key || $3 == key { print; found = 1 } END { exit !found }' "/run/directory/$database" 2>/dev/null || code=2
 done
 exit "$code"
@@ -43,6 +45,8 @@ const sh = async (script: string): Promise<void> => {
 };
 const down = () => sh('mv /run/directory /run/directory.down');
 const up = () => sh('mv /run/directory.down /run/directory');
+const hang = () => sh('touch /run/hangs');
+const answer = () => sh('rm /run/hangs');
 /** netwalld looks at all accounts again. */
 const reload = () => world().ctl(['reload']);
 
@@ -116,6 +120,61 @@ test.serial('… also when it was saved by a version that did not keep where it 
   await up();
   await nothingTold();
   await governed(t);
+});
+
+test.serial('a local account that is new while the directory hangs is governed, and one that only the directory knows as soon as it answers', async (t) => {
+  await until('it is in the boot file', async () => /20080/.test(await world().host.read('/etc/netwall/boot.nft')));
+  await world().daemon.stop();
+  await world().policy('webapp.yaml', policy('webapp', 'user: webapp'));
+  await world().policy('newcomer.yaml', policy('newcomer', 'user: newcomer'));
+  await sh(`echo 'newcomer:*:${newcomer.uid}:20099::/:/bin/sh' >>/run/directory/passwd`);
+  await hang();
+  await sh('/usr/sbin/nft flush ruleset');
+  t.is((await world().exec(`${world().repository}/systemd/netwall-boot`, [])).exitCode, 0);
+  const flood = await startFlood(world(), 'webapp', SECRET);
+  await world().daemon.start();
+  t.is((await world().status()).state, 'enforcing');
+  t.is((await flood.stop()).arrived, 0);
+  await check(t, world(), ['webapp', 'tcp', SECRET, 443], 'is refused');
+  await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'passes');
+  await governed(t);
+  await told(/account look-ups fail: .*did not answer/);
+  await answer();
+  await world().waitState('newcomer', 'active', 15_000);
+  await check(t, world(), [newcomer, 'tcp', SECRET, 443], 'is refused');
+  await nothingTold();
+  await world().policy('newcomer.yaml', null);
+});
+
+test.serial('where nothing is remembered and the directory hangs, nobody is released', async (t) => {
+  await world().daemon.stop();
+  await world().host.write('/var/lib/netwall/accounts.json', 'nothing', { mode: 0o600 });
+  await hang();
+  const flood = await startFlood(world(), ldapsvc, SECRET);
+  await world().daemon.start();
+  const { state, message } = await world().status();
+  t.is(state, 'degraded');
+  t.regex(String(message), /did not answer.*user ldapsvc, group team/);
+  for (const who of [ldapsvc, ofTeam, 'webapp', 'loner'] as const) await check(t, world(), [who, 'tcp', SECRET, 443], 'is refused');
+  await answer();
+  await until('it is enforced', async () => (await world().status()).state === 'enforcing', 15_000);
+  t.is((await flood.stop()).arrived, 0);
+  await governed(t);
+  await nothingTold();
+});
+
+test.serial('… but without a table those are governed who are known', async (t) => {
+  await world().daemon.stop();
+  await world().host.write('/var/lib/netwall/accounts.json', 'nothing', { mode: 0o600 });
+  await hang();
+  await sh('/usr/sbin/nft flush ruleset');
+  await world().daemon.start();
+  t.is((await world().status()).state, 'enforcing');
+  for (const who of ['webapp', 'loner'] as const) await check(t, world(), [who, 'tcp', SECRET, 443], 'is refused');
+  await answer();
+  await world().waitState('ldapsvc', 'active', 15_000);
+  await governed(t);
+  await world().policy('webapp.yaml', null);
 });
 
 test.serial('a local account that is deleted while netwalld does not run is gone', async (t) => {

@@ -8,13 +8,13 @@ const NAMES = { user: new Set(['webapp', 'ldapsvc']), group: none };
 
 /** A host whose users are in /etc/passwd and in a directory, and whose groups are none. */
 function host(saved: SavedAccounts | null = null) {
-  const users = { file: ['webapp:x:1001:1001::/:'], directory: ['ldapsvc:*:5001:5000::/:'], answers: true, readable: true, hangs: false };
+  const users = { file: ['webapp:x:1001:1001::/:'], directory: ['ldapsvc:*:5001:5000::/:'], answers: true, readable: true, hangs: false, hangsForIds: false };
   const asked: string[] = [];
   const sources: AccountSources = {
     async entries(kind: PrincipalKind, keys) {
-      if (users.hangs) throw new Error('no answer');
       asked.push(`${kind} ${keys.join(' ')}`);
-      const lines = kind === 'group' ? [] : [...users.file, ...(users.answers ? users.directory : [])];
+      if (kind === 'user' && (users.hangs || (users.hangsForIds && keys.some((key) => /^\d+$/.test(key))))) throw new Error('no answer');
+      const lines = kind === 'group' ? ['team:x:2001:'] : [...users.file, ...(users.answers ? users.directory : [])];
       return keys.flatMap((key) => lines.find((line) => [line.split(':')[0], line.split(':')[2]].includes(key)) ?? []);
     },
     local: async (kind) => (users.readable ? (kind === 'user' ? users.file : []) : null),
@@ -145,16 +145,86 @@ test('saved by an earlier version: all count until they are found, or another ha
   t.deepEqual(ids(), [null, 5001]);
 });
 
-test('where nobody answers at all, everything stays, saved ids too', async (t) => {
+test('where nobody answers at all, what was known stays, saved ids too, and the file tells of its own', async (t) => {
   const { users, look, ids, accounts } = host(savedAccounts.parse({ user: { ldapsvc: 5001 }, group: {} }));
   users.hangs = true;
   await look();
-  t.deepEqual(ids(), [null, 5001]);
+  t.deepEqual(ids(), [1001, 5001]);
   t.is(accounts.error, 'no answer');
+  t.is(accounts.untold, null);
+  t.deepEqual(accounts.save(), { user: { ldapsvc: 5001, webapp: 1001 }, group: {}, origins: { user: { ldapsvc: 'elsewhere', webapp: 'files' }, group: {} } });
   users.hangs = false;
   await look();
   t.deepEqual(ids(), [1001, 5001]);
   t.is(accounts.error, null);
+});
+
+test('… of those that were never seen, and nobody knows of the others', async (t) => {
+  const { users, look, ids, accounts } = host();
+  users.hangs = true;
+  await look();
+  t.deepEqual(ids(), [1001, null]);
+  t.is(accounts.untold, 'user ldapsvc');
+  users.file = ['webapp:x:1002:1002::/:'];
+  await look();
+  t.deepEqual(ids(), [1002, null]);
+  Object.assign(users, { readable: false });
+  await look();
+  t.deepEqual(ids(), [1002, null]);
+  await look({ user: new Set(['webapp']), group: none });
+  t.is(accounts.untold, null);
+});
+
+test('… but not in the place of an id that was seen elsewhere', async (t) => {
+  const { users, look, ids } = host();
+  await look();
+  users.hangs = true;
+  users.file.push('ldapsvc:x:1009:1009::/:');
+  await look();
+  t.deepEqual(ids(), [1001, 5001]);
+  users.hangs = false;
+  await look();
+  t.deepEqual(ids(), [1001, 1009]);
+});
+
+test('… and groups are asked for although users cannot be told of', async (t) => {
+  const { users, look, accounts } = host();
+  users.hangs = true;
+  await look({ user: NAMES.user, group: new Set(['team']) });
+  t.is(accounts.id('group', 'team'), 2001);
+  t.is(accounts.error, 'no answer');
+});
+
+test('whom NSS did not tell of is asked for again only where that is wanted, and until then it is missing', async (t) => {
+  const { users, look, ids, asked, accounts } = host();
+  users.hangs = true;
+  await look();
+  asked();
+  t.true(accounts.missing());
+  await accounts.refresh(NAMES, false);
+  t.deepEqual(asked(), [], 'a run does not wait for what hangs');
+  t.is(accounts.error, 'no answer');
+  t.false(await accounts.answers());
+  t.deepEqual(asked(), ['user webapp ldapsvc']);
+  users.hangs = false;
+  t.true(await accounts.answers());
+  t.deepEqual(ids(), [1001, null]);
+  t.true(accounts.missing());
+  await look();
+  t.deepEqual(ids(), [1001, 5001]);
+  t.false(accounts.missing());
+  t.false(await accounts.answers(), 'nothing is left to be told');
+});
+
+test('who was found is known although it cannot be told what became of the others', async (t) => {
+  const { users, look, ids, accounts } = host();
+  await look();
+  users.answers = false;
+  users.file = ['webapp:x:1002:1002::/:'];
+  users.hangsForIds = true;
+  await look();
+  t.deepEqual(ids(), [1002, 5001]);
+  t.is(accounts.error, 'no answer');
 });
 
 test("a dynamic user keeps its id while its unit does not run, and that is no fault", async (t) => {
