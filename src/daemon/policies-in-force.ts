@@ -59,12 +59,13 @@ export class PoliciesInForce {
     this.#touched = path === null || this.#touched === null || this.#touched.size >= MOST_TOUCHED ? null : this.#touched.add(path);
   }
 
-  /** Looks at the files. `full`: at their contents, changed or not. `settle`: one that is gone may be about to come back. */
+  /** Looks at the files. `full`: at their contents, changed or not. `settle`: one that is gone may be about to come back, one that is written to may not be complete. Throws HostError. */
   look(full: boolean, settle: boolean): void {
     const { onDue } = this.#options;
     const touched = this.#touched ?? undefined;
-    this.#touched = new Set();
     this.#scan = this.#options.files.scan({ full, settle, touched });
+    // not before: what could not be looked at still has to be
+    this.#touched = new Set();
     this.#noteMasks();
     if (this.#scan.unread) setTimeout(() => onDue(), UNREAD_MILLISECONDS).unref();
     if (this.#scan.unsettled) setTimeout(() => onDue(), SETTLE_MILLISECONDS + 10).unref();

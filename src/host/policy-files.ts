@@ -9,18 +9,27 @@ import { effectiveFiles, isPolicyFileName } from '../policy/dropins.ts';
 import { MAX_FILE_SIZE, parsePolicyFile } from '../policy/parse.ts';
 import type { PolicyFile } from '../policy/policy-set.ts';
 import type { Problem } from '../policy/problem.ts';
-import { errorCode, messageOf } from './host-error.ts';
+import { errorCode, HostError, messageOf } from './host-error.ts';
 
 /**
  * A file that is gone, or empty, is believed only after it stayed so: editors move the old file away before they write the
  * new one, and `cat >` truncates first. A removal that was meant lifts its policy this much later; no edit opens the wall.
  */
 export const SETTLE_MILLISECONDS = 300;
+/** A writer that never rests for that long is believed in the end. */
+const LONGEST_WRITING_MILLISECONDS = 3000;
+
+/** Which file it is, and when it was last written (wall clock); what cannot be looked at is none, and its time tells nothing. */
+type Identity = { readonly inode: string; readonly modified: number };
+const NO_IDENTITY: Identity = { inode: '', modified: Number.POSITIVE_INFINITY };
 
 /** `homes`: the directories of the file and of the links that lead to it. */
-type Known = { readonly stamp: string; readonly homes: readonly string[]; readonly file: PolicyFile; readonly empty: boolean };
+type Known = Identity & { readonly stamp: string; readonly homes: readonly string[]; readonly file: PolicyFile; readonly empty: boolean };
 
-type Found = { readonly name: string; readonly empty: boolean; readonly file: PolicyFile };
+type Found = { readonly name: string; readonly empty: boolean; readonly file: PolicyFile; readonly inode: string };
+
+/** A change that is not believed yet: when it was first seen, and since when it says what it says. Monotonic. */
+type Writing = { readonly first: number; readonly hash: string; readonly since: number };
 
 /** Nothing in the file or its directory need change for these to pass. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EAGAIN', 'ETIMEDOUT', 'ESTALE']);
@@ -28,7 +37,7 @@ const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EAGAIN', 'ETIMEDO
 export type Scan = {
   /** Effective files in name order; the same objects as before where nothing changed, and the same array where nothing changed at all. */
   readonly files: readonly PolicyFile[];
-  /** True: something is gone and not yet believed to be; scan again after SETTLE_MILLISECONDS. */
+  /** True: something is gone or being written, and not yet believed; scan again after SETTLE_MILLISECONDS. */
   readonly unsettled: boolean;
   /** Files masked by one of the same name in a higher directory. */
   readonly masked: readonly string[];
@@ -39,7 +48,10 @@ export type Scan = {
 };
 
 export type PolicyFiles = {
-  /** `full`: by content. `settle: false`: what is gone is gone, somebody says so. `touched`: only these paths can be otherwise; omitted: any. */
+  /**
+   * `full`: by content. `settle: false`: what is gone is gone, and what is written is written, somebody says so. `touched`: only these paths
+   * can be otherwise; omitted: any. Throws HostError while a directory is there that never could be read.
+   */
   scan(options: { readonly full: boolean; readonly settle: boolean; readonly touched?: ReadonlySet<string> | undefined }): Scan;
 };
 
@@ -97,12 +109,26 @@ function readRegular(path: string): { bytes: Uint8Array; stats: Stats } {
   }
 }
 
+/** Where a link leads; null: it is none, or gone. */
+function linkTarget(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
+}
+
+const identityOf = ({ dev, ino, mtimeMs }: Stats): Identity => ({ inode: `${dev} ${ino}`, modified: mtimeMs });
+
+/** The stamp of a link to nowhere. No file has it. */
+const NOWHERE = 'nowhere';
+
 const stampOf = (path: string, stats: Stats) => `${path} ${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs} ${stats.uid} ${stats.mode}`;
 
-/** Whether it is to be trusted, and whether it is still the same. What else happens in it is no business of any one file. */
+/** Whether it is to be trusted, and whether it is still the same. What else happens in it is no business of any one file. One that is gone may be where a link led before. */
 function directoryStamp(directory: string): string {
-  const { dev, ino, uid, mode } = statSync(directory);
-  return `${dev} ${ino} ${uid} ${mode}`;
+  const stats = statSync(directory, { throwIfNoEntry: false });
+  return stats === undefined ? '' : `${stats.dev} ${stats.ino} ${stats.uid} ${stats.mode}`;
 }
 
 /** Reads and understands one file; never throws: whatever is wrong becomes a refusal. */
@@ -138,6 +164,8 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   let last: Scan = { files: [], unsettled: false, masked: [], failures: [], unread: false };
   let effective = new Map<string, PolicyFile>();
   const goneSince = new Map<string, number>();
+  /** By path. What was there before counts meanwhile. */
+  const writing = new Map<string, Writing>();
   let unread = false;
 
   function list(directory: string, failures: string[]): readonly string[] {
@@ -145,9 +173,12 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
       return readdirSync(directory).filter(isPolicyFileName).sort();
     } catch (error) {
       if (isMissing(error)) return [];
+      const before = listings.get(directory);
+      // taken for empty it would release whoever its files govern
+      if (before === undefined) throw new HostError('policy directory', `${messageOf(error)}: which policies are in it is not known; make it a directory that root can read`, { cause: error });
       failures.push(`${directory}: ${messageOf(error)}`);
       unread ||= PASSING.has(errorCode(error) ?? '');
-      return listings.get(directory) ?? [];
+      return before;
     }
   }
 
@@ -160,37 +191,68 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   function examine(name: string, path: string, full: boolean): Known | null {
     try {
       const stats = statSync(path);
-      if (stats.isCharacterDevice()) return { stamp: '', homes: [], file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
+      if (stats.isCharacterDevice()) return { ...identityOf(stats), stamp: '', homes: [], file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
       const stampIn = (homes: readonly string[]) => [stampOf(path, stats), ...homes.map(stampOfDirectory)].join(' ');
       const before = known.get(path);
       if (!full && before !== undefined && before.stamp === stampIn(before.homes)) return before;
       const { passing = false, ...loaded } = load(name, path, before?.file);
       unread ||= passing;
-      const now = { stamp: passing ? '' : stampIn(loaded.homes), ...loaded };
+      const now = { ...identityOf(stats), stamp: passing ? '' : stampIn(loaded.homes), ...loaded };
       known.set(path, now);
       return now;
     } catch (error) {
-      if (isMissing(error)) return null; // gone since it was listed, or a link to nowhere
-      return { stamp: '', ...load(name, path, undefined) };
+      if (isMissing(error)) return examineLink(name, path);
+      return { ...NO_IDENTITY, stamp: '', ...load(name, path, undefined) };
     }
   }
 
+  /** What has no file behind it; null: it is gone since it was listed. Of a link nobody knows that its policy was removed: it may only not be mounted. */
+  function examineLink(name: string, path: string): Known | null {
+    const target = linkTarget(path);
+    if (target === null) return null;
+    const before = known.get(path);
+    if (before?.stamp === NOWHERE) return before;
+    const refusals = [refusal(path, `a link to nowhere: ${target}`, 'mount what it leads to, or remove the link')];
+    const now = { ...NO_IDENTITY, stamp: NOWHERE, homes: [], file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals }, empty: false };
+    known.set(path, now);
+    return now;
+  }
+
+  /** Whether there may be more to come. Who puts another file in its place has written that one; an empty file is believed to be gone in its own time. */
+  function isBeingWritten(path: string, before: Found | undefined, { file: { hash }, inode, modified, empty }: Known): boolean {
+    const inPlace = before === undefined || (inode === '' && before.inode !== '') || (before.inode === inode && before.file.hash !== hash);
+    if (empty || !inPlace) return false;
+    const now = performance.now();
+    const last = writing.get(path);
+    const { first, since } = { first: last?.first ?? now, since: last?.hash === hash ? last.since : now };
+    // the file's own time may be any
+    const quiet = Math.max(Date.now() - modified, now - since);
+    if (quiet >= SETTLE_MILLISECONDS || now - first >= LONGEST_WRITING_MILLISECONDS) return false;
+    writing.set(path, { first, hash, since });
+    return true;
+  }
+
   /** Returns whether anything is otherwise. */
-  function lookAt(directory: string, name: string, full: boolean): boolean {
+  function lookAt(directory: string, name: string, full: boolean, settle: boolean): boolean {
     const files = found.get(directory);
     const before = files?.get(name);
     const path = join(directory, name);
     const state = examine(name, path, full);
     if (state === null) {
       known.delete(path);
+      writing.delete(path);
       return files?.delete(name) ?? false;
     }
-    if (before !== undefined && before.file === state.file && before.empty === state.empty) return false;
-    files?.set(name, { name, empty: state.empty, file: state.file });
-    return true;
+    const same = before !== undefined && before.file === state.file && before.empty === state.empty;
+    if (!same && settle && isBeingWritten(path, before, state)) return false;
+    writing.delete(path);
+    files?.set(name, { name, empty: state.empty, file: state.file, inode: state.inode });
+    return !same;
   }
 
-  function lookAtAll(full: boolean, failures: string[]): void {
+  function lookAtAll(full: boolean, settle: boolean, failures: string[]): void {
+    // at the first look everything is new, and nothing known that could count meanwhile
+    const settles = settle && listings.size > 0;
     listings = new Map(directories.map((directory) => [directory, list(directory, failures)]));
     for (const [directory, names] of listings) {
       const listed = new Set(names);
@@ -201,12 +263,13 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
         files.delete(name);
         known.delete(join(directory, name));
       }
-      for (const name of names) lookAt(directory, name, full);
+      for (const path of writing.keys()) if (dirname(path) === directory && !listed.has(basename(path))) writing.delete(path);
+      for (const name of names) lookAt(directory, name, full, settles);
     }
   }
 
-  const lookAtSome = (paths: ReadonlySet<string>): boolean => {
-    const changed = [...paths].filter((path) => found.has(dirname(path)) && isPolicyFileName(basename(path)) && lookAt(dirname(path), basename(path), false));
+  const lookAtSome = (paths: ReadonlySet<string>, settle: boolean): boolean => {
+    const changed = [...paths].filter((path) => found.has(dirname(path)) && isPolicyFileName(basename(path)) && lookAt(dirname(path), basename(path), false, settle));
     return changed.length > 0;
   };
 
@@ -214,15 +277,17 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   const isBelow = (file: PolicyFile, masking: PolicyFile): boolean =>
     directories.indexOf(dirname(file.path)) > directories.indexOf(dirname(masking.path)) && found.get(dirname(masking.path))?.has(masking.name) !== true;
 
+  const isWriting = (name: string): boolean => directories.some((directory) => writing.has(join(directory, name)));
+
   return {
     scan({ full, settle, touched }) {
       const failures: string[] = [];
       unread = false;
       stamps.clear();
-      if (full || touched === undefined) lookAtAll(full, failures);
+      if (full || touched === undefined) lookAtAll(full, settle, failures);
       else {
         failures.push(...last.failures);
-        if (!lookAtSome(touched) && goneSince.size === 0) return (last = { ...last, unread });
+        if (!lookAtSome(new Set([...touched, ...writing.keys()]), settle) && goneSince.size === 0 && writing.size === 0) return (last = { ...last, unsettled: false, unread });
       }
       const { files, masked } = effectiveFiles(directories.map((directory) => [...(found.get(directory)?.values() ?? [])]));
       const now = performance.now();
@@ -233,15 +298,16 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
           goneSince.delete(name);
           continue;
         }
-        const since = goneSince.get(name) ?? now;
+        const since = isWriting(name) ? now : (goneSince.get(name) ?? now);
         goneSince.set(name, since);
-        if (settle && now - since < SETTLE_MILLISECONDS) next.set(name, file);
+        // what is being written may be what takes its place, under whatever name
+        if (settle && (now - since < SETTLE_MILLISECONDS || writing.size > 0)) next.set(name, file);
         else goneSince.delete(name);
       }
       effective = new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
       const all = [...effective.values()];
       const same = all.length === last.files.length && all.every((file, index) => file === last.files[index]);
-      return (last = { files: same ? last.files : all, unsettled: goneSince.size > 0, masked: masked.map(({ file }) => file.path), failures, unread });
+      return (last = { files: same ? last.files : all, unsettled: goneSince.size > 0 || writing.size > 0, masked: masked.map(({ file }) => file.path), failures, unread });
     },
   };
 }

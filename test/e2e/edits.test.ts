@@ -1,3 +1,5 @@
+import { appendFile, rename, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { link } from './plan.ts';
 import { check, passes, worldFor } from './sentences.ts';
@@ -239,6 +241,66 @@ test.serial('while files are rewritten with the same content nothing is refused 
   await always('webapp reaches its network', () => passes(world(), ['webapp', 'tcp', '91.200.0.1', 443]), 1500);
   await rewriting;
   t.is((await world().status()).generation, generation);
+});
+
+test.serial('a policy directory that cannot be read when the daemon starts opens nothing: it is tried again', async (t) => {
+  const directory = world().host.path('/etc/netwall.d');
+  await world().policy('webapp.yaml', policy('webapp', '45.64.0.0/16'));
+  await until('webapp has its own policy', async () => !(await passes(world(), ['webapp', 'tcp', '91.200.0.1', 443])));
+  await world().daemon.stop();
+  await rename(directory, `${directory}.away`);
+  await writeFile(directory, '');
+  await world().daemon.start();
+  const status = await until('it says so', async () => {
+    const report = await world().status();
+    return report.state === 'degraded' && report;
+  });
+  t.regex(JSON.stringify(status['message']), /policy directory: ENOTDIR.*\/etc\/netwall\.d/);
+  await always('webapp is confined as before', async () => !(await passes(world(), ['webapp', 'tcp', '91.200.0.1', 443])) && (await passes(world(), ['webapp', 'tcp', '45.64.0.10', 443])), 1000);
+  t.is((await world().status()).state, 'degraded', 'tried again, it fares no better');
+  const tried = await world().daemon.run(['--check']);
+  t.is(tried.exitCode, 1);
+  t.regex(tried.stderr, /policy directory: ENOTDIR/);
+  t.regex((await world().ctl(['check'])).stderr, /policy directory: ENOTDIR/);
+  await rm(directory);
+  await rename(`${directory}.away`, directory);
+  await until('it enforces', async () => (await world().status()).state === 'enforcing', 12_000);
+  t.like(await world().service('webapp'), { state: 'active' });
+  await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+});
+
+test.serial('a link to nowhere keeps the last good policy in force, over a restart too', async (t) => {
+  await world().host.write('/srv/store/webapp.yaml', policy('webapp', '45.64.0.0/16'));
+  await world().host.link('/etc/netwall.d/webapp.yaml', '/srv/store/webapp.yaml');
+  await world().waitState('webapp', 'active');
+  await world().exec('/bin/mv', ['/srv/store', '/srv/away']);
+  t.regex((await world().waitState('webapp', 'stale')).message ?? '', /link to nowhere: \/srv\/store/);
+  await world().daemon.stop();
+  await world().daemon.start();
+  t.is((await world().service('webapp')).state, 'stale');
+  t.true((await world().status()).drift.open.some(({ kind, detail }) => kind === 'file' && detail.includes('a link to nowhere')));
+  await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+  await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'passes');
+  await world().exec('/bin/mv', ['/srv/away', '/srv/store']);
+  await world().waitState('webapp', 'active');
+});
+
+test.serial('while a file is written slowly in place nobody is let go', async (t) => {
+  const other = policy('billing', '45.64.0.0/16');
+  await world().policy('billing.yml', null);
+  await world().policy('webapp.yaml', `${policy('webapp', '45.64.0.0/16')}\n---\n${other}`);
+  await until('both are confined', async () => !(await passes(world(), ['billing', 'tcp', '91.200.0.1', 443])) && (await world().service('billing')).source.file.endsWith('webapp.yaml'));
+  const path = world().host.path('/etc/netwall.d/webapp.yaml');
+  const text = policy('webapp', '[45.64.0.0/16, 45.65.0.0/24]');
+  const writing = (async () => {
+    await writeFile(path, text);
+    await sleep(200);
+    await appendFile(path, `\n---\n${other}`);
+  })();
+  await always('billing is confined', async () => !(await passes(world(), ['billing', 'tcp', '91.200.0.1', 443])), 1000);
+  await writing;
+  await until('the edit is in force', () => passes(world(), ['webapp', 'tcp', '45.65.0.1', 443]), 2000);
+  await check(t, world(), ['billing', 'tcp', '91.200.0.1', 443], 'is refused');
 });
 
 /** Whether loner reaches this one of the two networks and not the other. */

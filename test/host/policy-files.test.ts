@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { HostError } from '../../src/host/host-error.ts';
 import { openPolicyFiles, type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../../src/host/policy-files.ts';
 import { MAX_FILE_SIZE } from '../../src/policy/parse.ts';
 
@@ -17,9 +18,10 @@ type Place = {
   readonly files: PolicyFiles;
   /** A path below the root. */
   readonly at: (path: string) => string;
+  /** With a time of long ago, as `cp -p` does it: it is complete. */
   readonly write: (path: string, text?: string) => void;
   /** By event, as the daemon does it. */
-  readonly scan: (options?: { full?: boolean; settle?: boolean; touched?: readonly string[] }) => Scan;
+  readonly scan: (options?: { full?: boolean; settle?: boolean; touched?: readonly string[] | undefined }) => Scan;
 };
 
 /** Directories `etc`, `run` and `usr`, highest precedence first; the last is not there yet. */
@@ -36,6 +38,7 @@ function place(t: ExecutionContext): Place {
     write: (path, text = policy(path.replaceAll(/.*\/|\..*/g, ''))) => {
       writeFileSync(at(path), text);
       chmodSync(at(path), 0o644);
+      utimesSync(at(path), 1, 1);
     },
     scan: ({ full = false, settle = true, touched } = {}) => files.scan({ full, settle, touched: touched === undefined ? undefined : new Set(touched.map(at)) }),
   };
@@ -173,7 +176,7 @@ const REFUSED: readonly [what: string, make: (here: Place) => void, shown: reado
     chmodSync(at('store'), 0o777);
     symlinkSync('../store/a.yaml', at('etc/a.yaml'));
   }, ['etc/a.yaml: a ! its directory store must belong to root and be writable by nobody else']],
-  ['that is a link to nowhere', ({ at }) => symlinkSync('nowhere', at('etc/a.yaml')), []],
+  ['that is a link to nowhere', ({ at }) => symlinkSync('nowhere', at('etc/a.yaml')), ['etc/a.yaml:  ! a link to nowhere: nowhere']],
   ['that is a link to itself', ({ at }) => symlinkSync('a.yaml', at('etc/a.yaml')), ['etc/a.yaml:  ! cannot be read: ELOOP']],
   ['that is a directory', ({ at }) => mkdirSync(at('etc/a.yaml')), ['etc/a.yaml:  ! cannot be read: not a regular file']],
   ['that is a FIFO', ({ at }) => void execFileSync('mkfifo', [at('etc/a.yaml')]), ['etc/a.yaml:  ! cannot be read: not a regular file']],
@@ -234,7 +237,7 @@ test('what is as it was is the same object; what is touched, in a full scan too'
   utimesSync(here.at('etc/a.yaml'), 1, 1);
   t.is(here.scan().files[0], a, 'the content is what counts');
   t.is(here.scan({ full: true }).files[0], a);
-  appendFileSync(here.at('etc/a.yaml'), 'mode: audit\n');
+  here.write('etc/a.yaml', `${policy('a')}mode: audit\n`);
   const [newA, sameB] = here.scan().files;
   t.is(newA?.parsed.policies[0]?.mode, 'audit');
   t.not(newA?.hash, a?.hash);
@@ -261,10 +264,6 @@ const GONE: readonly [what: string, vanish: (path: string) => void][] = [
   ['is removed', (path) => rmSync(path)],
   ['is moved away', (path) => renameSync(path, `${path}~`)],
   ['is emptied', (path) => writeFileSync(path, '')],
-  ['becomes a link to nowhere', (path) => {
-    rmSync(path);
-    symlinkSync('nowhere', path);
-  }],
 ];
 for (const [what, vanish] of GONE) {
   test(`a file that ${what} is believed to be gone once it stays so`, async (t) => {
@@ -363,4 +362,150 @@ test('a directory that cannot be read is reported, and its files do not go', asy
   rmSync(here.at('etc'));
   renameSync(here.at('old'), here.at('etc'));
   t.deepEqual(show(here, here.scan()), ['etc/a.yaml: a', 'run/b.yaml: b']);
+});
+
+test('a directory that cannot be read at the first look is not taken for an empty one', (t) => {
+  const here = place(t);
+  here.write('run/b.yaml');
+  rmSync(here.at('etc'), { recursive: true });
+  writeFileSync(here.at('etc'), '');
+  for (const settle of [false, true]) {
+    const error = t.throws(() => here.scan({ full: !settle, settle }), { instanceOf: HostError });
+    t.regex(error?.message ?? '', new RegExp(`^policy directory: ENOTDIR.*'${here.at('etc')}'.*make it a directory`));
+  }
+  rmSync(here.at('etc'));
+  mkdirSync(here.at('etc'), { mode: 0o755 });
+  writeFileSync(here.at('etc/a.yaml'), policy('a'), { mode: 0o644 });
+  const scan = here.scan();
+  t.deepEqual([show(here, scan), scan.unsettled, scan.failures], [['etc/a.yaml: a', 'run/b.yaml: b'], false, []]);
+});
+
+test('a link that leads nowhere any more is refused once it stays so, and read again when it leads somewhere', async (t) => {
+  const here = place(t);
+  mkdirSync(here.at('store'));
+  here.write('store/a.yaml');
+  symlinkSync('../store/a.yaml', here.at('etc/a.yaml'));
+  const before = here.scan().files;
+  renameSync(here.at('store'), here.at('away'));
+  const first = here.scan({ touched: ['etc/a.yaml'] });
+  t.is(first.files, before);
+  t.true(first.unsettled);
+  await settled();
+  const then = here.scan();
+  t.deepEqual([show(here, then), then.unsettled], [['etc/a.yaml:  ! a link to nowhere: ../store/a.yaml'], false]);
+  t.is(here.scan({ full: true }).files, then.files, 'which is no change');
+  renameSync(here.at('away'), here.at('store'));
+  t.deepEqual(show(here, here.scan()), ['etc/a.yaml: a']);
+  renameSync(here.at('store'), here.at('away'));
+  t.deepEqual(show(here, here.scan({ full: true, settle: false })), ['etc/a.yaml:  ! a link to nowhere: ../store/a.yaml'], 'at once when somebody asks');
+  rmSync(here.at('etc/a.yaml'));
+  t.deepEqual(show(here, here.scan({ settle: false })), []);
+});
+
+test('links whose target is swapped never flicker', (t) => {
+  const here = place(t);
+  for (const version of ['1', '2']) {
+    mkdirSync(here.at(`etc/..${version}`));
+    here.write(`etc/..${version}/a.yaml`, policy(`a${version}`));
+  }
+  symlinkSync('..1', here.at('etc/..data'));
+  symlinkSync('..data/a.yaml', here.at('etc/a.yaml'));
+  t.deepEqual(show(here, here.scan()), ['etc/a.yaml: a1']);
+  symlinkSync('..2', here.at('etc/..data_tmp'));
+  renameSync(here.at('etc/..data_tmp'), here.at('etc/..data'));
+  rmSync(here.at('etc/..1'), { recursive: true });
+  const swapped = here.scan();
+  t.deepEqual([show(here, swapped), swapped.unsettled], [['etc/a.yaml: a2'], false]);
+});
+
+const replace = (path: string, text: string) => {
+  writeFileSync(`${path}.new`, text);
+  chmodSync(`${path}.new`, 0o644);
+  renameSync(`${path}.new`, path);
+};
+
+test('a file that is written in place is believed once it is left alone', async (t) => {
+  const here = place(t);
+  const [one, two] = [policy('one'), `---\n${policy('two')}`];
+  here.write('etc/a.yaml', `${one}${two}`);
+  const before = here.scan().files;
+  writeFileSync(here.at('etc/a.yaml'), '');
+  t.is(here.scan({ touched: ['etc/a.yaml'] }).files, before);
+  writeFileSync(here.at('etc/a.yaml'), one);
+  for (const touched of [['etc/a.yaml'], [], undefined]) {
+    const scan = here.scan({ touched });
+    t.is(scan.files, before);
+    t.true(scan.unsettled);
+  }
+  await delay(SETTLE_MILLISECONDS - 100);
+  appendFileSync(here.at('etc/a.yaml'), two.replaceAll('two', 'three'));
+  t.is(here.scan().files, before);
+  await delay(SETTLE_MILLISECONDS / 2);
+  t.is(here.scan().files, before, 'not yet');
+  await settled();
+  const then = here.scan({ touched: [] });
+  t.deepEqual([show(here, then), then.unsettled], [['etc/a.yaml: one,three'], false]);
+});
+
+test('… at once when somebody says so, and when another file is put in its place', (t) => {
+  const here = place(t);
+  here.write('etc/a.yaml');
+  here.scan();
+  writeFileSync(here.at('etc/a.yaml'), policy('b'));
+  t.deepEqual(show(here, here.scan()), ['etc/a.yaml: a']);
+  t.deepEqual(show(here, here.scan({ full: true, settle: false })), ['etc/a.yaml: b']);
+  writeFileSync(here.at('etc/a.yaml'), policy('c'));
+  t.deepEqual(show(here, here.scan()), ['etc/a.yaml: b']);
+  replace(here.at('etc/a.yaml'), policy('d'));
+  const scan = here.scan();
+  t.deepEqual([show(here, scan), scan.unsettled], [['etc/a.yaml: d'], false]);
+});
+
+test('… whatever its time says, and also where its writer never rests', async (t) => {
+  const here = place(t);
+  here.write('etc/a.yaml');
+  here.write('etc/b.yaml');
+  here.scan();
+  const future = Date.now() / 1000 + 3600;
+  writeFileSync(here.at('etc/a.yaml'), policy('later'));
+  utimesSync(here.at('etc/a.yaml'), future, future);
+  const began = performance.now();
+  for (let round = 0; ; round += 1) {
+    writeFileSync(here.at('etc/b.yaml'), policy(`b${round}`));
+    if (!show(here, here.scan()).includes('etc/b.yaml: b')) break;
+    await delay(50);
+    if (performance.now() - began > SETTLE_MILLISECONDS + 100) t.true(show(here, here.scan()).includes('etc/a.yaml: later'));
+  }
+  t.true(performance.now() - began < 5000);
+});
+
+test('a new file is believed once it is left alone, and what it takes the place of stays as long', async (t) => {
+  const here = place(t);
+  here.write('run/a.yaml', policy('below'));
+  here.write('etc/old.yaml');
+  const before = here.scan().files;
+  writeFileSync(here.at('etc/a.yaml'), policy('above'));
+  writeFileSync(here.at('etc/new.yaml'), policy('new'));
+  rmSync(here.at('etc/old.yaml'));
+  const first = here.scan();
+  t.is(first.files, before);
+  t.true(first.unsettled);
+  await settled();
+  appendFileSync(here.at('etc/new.yaml'), 'mode: audit\n');
+  t.deepEqual(show(here, here.scan()), ['etc/a.yaml: above', 'etc/old.yaml: old'], 'what is being written may be what was removed, under another name');
+  await settled();
+  const then = here.scan();
+  t.deepEqual([show(here, then), then.unsettled], [['etc/a.yaml: above', 'etc/new.yaml: new'], false]);
+});
+
+test('a new file that is gone before it was believed never was', (t) => {
+  const here = place(t);
+  here.scan();
+  for (const touched of [['etc/a.yaml'], undefined]) {
+    writeFileSync(here.at('etc/a.yaml'), policy('a'));
+    t.true(here.scan({ touched }).unsettled);
+    rmSync(here.at('etc/a.yaml'));
+    const scan = here.scan({ touched });
+    t.deepEqual([scan.files, scan.unsettled], [[], false]);
+  }
 });
