@@ -68,7 +68,10 @@ export class Guard {
 
   /** Ports to which nothing but what the kernel turns there is to come. */
   turned(ports: Iterable<number>): void {
-    this.#want({ listeners: new Set([...ports].map(String)) });
+    const before = this.#wanted.listeners;
+    const listeners = new Set([...ports].map(String));
+    // told at every run, and hardly ever others
+    if (listeners.size !== before.size || [...listeners].some((port) => !before.has(port))) this.#want({ listeners });
   }
 
   #want(more: Partial<GuardContent>): void {
