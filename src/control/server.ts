@@ -26,9 +26,13 @@ export type Routes = {
 
 const fault = (status: number, error: string): Answer => ({ status, body: { error } satisfies ErrorReport });
 
+let changing = 0;
+
 /** Null: it may. */
 async function mayChange(socket: Socket): Promise<Answer | null> {
-  const uid = await peerUid(socket);
+  if (changing >= MOST_CHANGES) return fault(503, `${MOST_CHANGES} changes are asked for already: try again`);
+  changing += 1;
+  const uid = await peerUid(socket).finally(() => (changing -= 1));
   if (uid === 0) return null;
   return fault(403, uid === null ? 'only root may change anything, and who asks could not be told (/usr/bin/perl is needed for that)' : 'only root may change anything');
 }
@@ -56,9 +60,12 @@ const MOST_REQUEST = 1024 * 1024;
 /** A reader that does not read is let go: its lines would pile up here. */
 const MOST_UNSENT = 1024 * 1024;
 /** Who may only read must not be able to use up what the daemon needs: each change that is asked for starts a process, each stream keeps events. */
-const MOST_CONNECTIONS = 128;
+const MOST_CONNECTIONS = 1024;
 const MOST_STREAMS = 64;
+const MOST_CHANGES = 32;
 const HEADERS_MILLISECONDS = 5000;
+/** For how long an answer may lie there unread. */
+const UNREAD_MILLISECONDS = 10_000;
 
 function stream(route: Stream, query: URLSearchParams, response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson', connection: 'close' });
@@ -87,8 +94,8 @@ function share(path: string, group: number): void {
   chmodSync(path, 0o660);
 }
 
-/** `group`: the gid that may read; null: root alone. Throws HostError when the socket cannot be made. */
-export async function serveControl(path: string, group: number | null, routes: Routes): Promise<Server> {
+/** `group`: the gid that may read; null: root alone. `unread`: milliseconds. Throws HostError when the socket cannot be made. */
+export async function serveControl(path: string, group: number | null, routes: Routes, unread = UNREAD_MILLISECONDS): Promise<Server> {
   const asked = new WeakSet<Socket>();
   const streams = new Set<ServerResponse>();
   const server = createServer({ maxHeaderSize: MOST_REQUEST, headersTimeout: HEADERS_MILLISECONDS, connectionsCheckingInterval: HEADERS_MILLISECONDS }, (request, response) => {
@@ -105,7 +112,10 @@ export async function serveControl(path: string, group: number | null, routes: R
       return stream(endless, searchParams, response);
     }
     respond(routes, request, group !== null).then(
-      (answer) => write(response, answer),
+      (answer) => {
+        request.socket.setTimeout(unread);
+        write(response, answer);
+      },
       (error: unknown) => {
         write(response, fault(500, messageOf(error)));
         throw error;

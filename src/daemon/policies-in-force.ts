@@ -83,11 +83,11 @@ export class PoliciesInForce {
 
   /** Works out which version of each file is in force, with the accounts that its names stand for. */
   async read(lookAgain: boolean): Promise<void> {
-    const { accounts, drift } = this.#options;
+    const { drift } = this.#options;
     const files = this.#options.tried(this.#scan.files);
     const read = { files, good: this.#good };
     // what went in is what went in before, and so is what comes out
-    if (lookAgain || read.files !== this.#read?.files || read.good !== this.#read.good || accounts.error !== null) {
+    if (lookAgain || read.files !== this.#read?.files || read.good !== this.#read.good) {
       await this.#buildSet(files, lookAgain);
       this.#read = read;
     }

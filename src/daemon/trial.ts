@@ -89,7 +89,9 @@ export class Trial {
       return { ok: false, error: 'these policies are not valid', problems };
     }
     const before = new Set(this.#options.refused().map(({ path }) => path));
-    if (!(await this.#options.enforce())) {
+    const enforced = await this.#options.enforce();
+    if (this.#running?.files !== files) return { ok: false, error: 'it was cancelled', problems: [] };
+    if (!enforced) {
       await this.#end('rolled back', 'it could not be enforced');
       return { ok: false, error: 'it could not be enforced: see netwallctl status', problems: [] };
     }

@@ -9,6 +9,8 @@ import { messageOf } from './host-error.ts';
 
 /** Names asked for in one call, well under ARG_MAX. */
 const BATCH = 500;
+/** As many processes at once. */
+const MOST_ALONE = 16;
 /** systemd's dynamic users (systemd.exec(5)). */
 const DYNAMIC = { first: 61_184, last: 65_519 };
 
@@ -113,34 +115,37 @@ export class AccountNames {
       this.#known.set(name, now);
       this.#before.delete(name);
     };
-    try {
-      for (const batch of batches(asked)) {
-        const found = idsOf(await this.#sources.entries(this.#kind, batch));
-        for (const name of batch) {
-          const id = found.get(name);
-          if (id === undefined) continue;
-          record(name, { id, origin: file?.originOf(name, id) ?? this.seen(name)?.origin ?? 'elsewhere' });
-          this.#doubtful.delete(name);
-          open.delete(name);
-        }
-        const absent = batch.filter((name) => !found.has(name));
-        const gone = await this.#gone(absent, file);
-        for (const name of absent) {
-          const now = gone.has(name) ? null : this.seen(name);
-          record(name, now);
-          if (now === null) this.#doubtful.delete(name);
-          else this.#doubtful.add(name);
-          open.delete(name);
-        }
+    const tell = async (batch: readonly string[]) => {
+      const found = idsOf(await this.#sources.entries(this.#kind, batch));
+      for (const name of batch) {
+        const id = found.get(name);
+        if (id === undefined) continue;
+        record(name, { id, origin: file?.originOf(name, id) ?? this.seen(name)?.origin ?? 'elsewhere' });
+        this.#doubtful.delete(name);
+        open.delete(name);
       }
-    } catch (failure) {
-      this.#failure = messageOf(failure);
-      for (const name of open) {
-        const id = file?.idOf(name);
-        const origin = this.seen(name)?.origin ?? 'files';
-        // an id that NSS had from elsewhere is not given up for that of a file which it may not ask first
-        if (id !== undefined && origin === 'files') record(name, { id, origin });
+      const absent = batch.filter((name) => !found.has(name));
+      const gone = await this.#gone(absent, file);
+      for (const name of absent) {
+        const now = gone.has(name) ? null : this.seen(name);
+        record(name, now);
+        if (now === null) this.#doubtful.delete(name);
+        else this.#doubtful.add(name);
+        open.delete(name);
       }
+    };
+    // what hangs takes with it what is asked for together with it: those of which NSS failed to tell before, each by itself
+    const [doubted, others] = [asked.filter((name) => this.#unanswered.has(name)), asked.filter((name) => !this.#unanswered.has(name))];
+    const alone = doubted.length <= MOST_ALONE ? doubted.map((name) => [[name]]) : [[...batches(doubted)]];
+    const attempts = [[...batches(others)], ...alone].map(async (group) => {
+      for (const batch of group) await tell(batch);
+    });
+    for (const attempt of await Promise.allSettled(attempts)) if (attempt.status === 'rejected') this.#failure = messageOf(attempt.reason);
+    for (const name of open) {
+      const id = file?.idOf(name);
+      const origin = this.seen(name)?.origin ?? 'files';
+      // an id that NSS had from elsewhere is not given up for that of a file which it may not ask first
+      if (id !== undefined && origin === 'files') record(name, { id, origin });
     }
     for (const name of asked) {
       if (open.has(name)) this.#unanswered.add(name);

@@ -277,6 +277,10 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   const isBelow = (file: PolicyFile, masking: PolicyFile): boolean =>
     directories.indexOf(dirname(file.path)) > directories.indexOf(dirname(masking.path)) && found.get(dirname(masking.path))?.has(masking.name) !== true;
 
+  /** A link to nowhere says nothing that could take the place of what a lower directory says. */
+  const isPassedOver = ({ name, path }: PolicyFile, index: number): boolean =>
+    known.get(path)?.stamp === NOWHERE && directories.slice(index + 1).some((directory) => found.get(directory)?.has(name) === true);
+
   const isWriting = (name: string): boolean => directories.some((directory) => writing.has(join(directory, name)));
 
   return {
@@ -289,7 +293,7 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
         failures.push(...last.failures);
         if (!lookAtSome(new Set([...touched, ...writing.keys()]), settle) && goneSince.size === 0 && writing.size === 0) return (last = { ...last, unsettled: false, unread });
       }
-      const { files, masked } = effectiveFiles(directories.map((directory) => [...(found.get(directory)?.values() ?? [])]));
+      const { files, masked } = effectiveFiles(directories.map((directory, index) => [...(found.get(directory)?.values() ?? [])].filter(({ file }) => !isPassedOver(file, index))));
       const now = performance.now();
       const next = new Map(files.map(({ name, file }) => [name, file]));
       for (const [name, file] of effective) {

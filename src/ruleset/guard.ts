@@ -48,7 +48,7 @@ const outputRules = (mark: number, { users, groups }: Governed): readonly string
 ];
 
 const inputRules = ({ listeners }: Pick<GuardContent, 'listeners'>): readonly string[] => [
-  ...(listeners.size === 0 ? [] : ['iif lo ct direction original th dport @listeners ct status ! dnat counter drop']),
+  ...(listeners.size === 0 ? [] : ['ip daddr 127.0.0.1', 'ip6 daddr ::1'].map((place) => `iif lo ct direction original ${place} th dport @listeners ct status ! dnat counter drop`)),
   // answers to what the service itself has sent are judged on their way out
   'meta l4proto != udp accept',
   'ct direction reply accept',

@@ -28,12 +28,13 @@ async function start(t: ExecutionContext) {
         asked += 1;
         return new Promise(() => {});
       },
+      '/v1/large': () => ({ status: 200, body: 'x'.repeat(10_000_000) }),
       '/v1/status': () => ({ status: 200, body: { state: 'enforcing' } }),
     },
     post: {},
   };
   const path = join(directory, 'control.sock');
-  const server: Server = await serveControl(path, null, routes);
+  const server: Server = await serveControl(path, null, routes, 200);
   t.teardown(async () => {
     server.close();
     server.closeAllConnections();
@@ -44,7 +45,7 @@ async function start(t: ExecutionContext) {
     await once(socket, 'connect');
     return socket;
   };
-  return { path, listening, asked: () => asked, open };
+  return { path, server, listening, asked: () => asked, open };
 }
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: netwall\r\n\r\n`;
@@ -87,4 +88,14 @@ test('so many streams may be open, and others are still answered', async (t) => 
   t.regex(String(head), /^HTTP\/1\.1 503 /);
   t.deepEqual(await ask(path, 'GET', '/v1/status'), { state: 'enforcing' });
   for (const socket of sockets) socket.destroy();
+});
+
+test('who does not read an answer does not keep a connection', async (t) => {
+  const { path, server, open } = await start(t);
+  const socket = await open();
+  socket.write(get('/v1/large'));
+  const connections = () => new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)));
+  await until('it is there', async () => (await connections()) === 1);
+  await until('it is gone', async () => (await connections()) === 0);
+  t.is(JSON.stringify(await ask(path, 'GET', '/v1/large')).length, 10_000_002);
 });

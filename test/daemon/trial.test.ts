@@ -57,6 +57,20 @@ test('what is not enforced yet cannot be confirmed', async (t) => {
   t.deepEqual(await names(), ['a.yaml', 'b.yaml']);
 });
 
+test('what is cancelled before it is enforced has not begun', async (t) => {
+  const asked: ((done: boolean) => void)[] = [];
+  const { trial, start, names } = await prepared(t, () => new Promise((resolve) => asked.push(resolve)));
+  const starting = start();
+  await until('it is to be enforced', async () => asked.length === 1);
+  const cancelling = trial.cancel('somebody says so');
+  await until('what was before is to be enforced', async () => asked.length === 2);
+  for (const enforced of asked) enforced(true);
+  t.true(await cancelling);
+  t.like(await starting, { ok: false, error: 'it was cancelled' });
+  t.false(await trial.confirm());
+  t.deepEqual(await names(), ['a.yaml']);
+});
+
 test('what is confirmed is installed, and nothing else is left', async (t) => {
   const { trial, path, text, names, outcomes } = await onTrial(t);
   // what a crash left

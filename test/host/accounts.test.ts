@@ -8,12 +8,12 @@ const NAMES = { user: new Set(['webapp', 'ldapsvc']), group: none };
 
 /** A host whose users are in /etc/passwd and in a directory, and whose groups are none. */
 function host(saved: SavedAccounts | null = null) {
-  const users = { file: ['webapp:x:1001:1001::/:'], directory: ['ldapsvc:*:5001:5000::/:'], answers: true, readable: true, hangs: false, hangsForIds: false };
+  const users = { file: ['webapp:x:1001:1001::/:'], directory: ['ldapsvc:*:5001:5000::/:'], answers: true, readable: true, hangs: false, hangsForIds: false, hangsFor: '' };
   const asked: string[] = [];
   const sources: AccountSources = {
     async entries(kind: PrincipalKind, keys) {
       asked.push(`${kind} ${keys.join(' ')}`);
-      if (kind === 'user' && (users.hangs || (users.hangsForIds && keys.some((key) => /^\d+$/.test(key))))) throw new Error('no answer');
+      if (kind === 'user' && (users.hangs || keys.includes(users.hangsFor) || (users.hangsForIds && keys.some((key) => /^\d+$/.test(key))))) throw new Error('no answer');
       const lines = kind === 'group' ? ['team:x:2001:'] : [...users.file, ...(users.answers ? users.directory : [])];
       return keys.flatMap((key) => lines.find((line) => [line.split(':')[0], line.split(':')[2]].includes(key)) ?? []);
     },
@@ -173,6 +173,20 @@ test('… of those that were never seen, and nobody knows of the others', async 
   t.deepEqual(ids(), [1002, null]);
   await look({ user: new Set(['webapp']), group: none });
   t.is(accounts.untold, null);
+});
+
+test('one name that hangs keeps another that comes meanwhile from being known for one look only', async (t) => {
+  const { users, look, accounts } = host();
+  const names = { user: new Set(['webapp', 'ldapsvc', 'dynamic']), group: none };
+  await look(names);
+  t.is(accounts.id('user', 'dynamic'), null);
+  users.hangsFor = 'ldapsvc';
+  await look(names);
+  users.directory.push('dynamic:*:61200:61200::/:');
+  await look(names);
+  t.is(accounts.id('user', 'dynamic'), 61_200);
+  t.is(accounts.id('user', 'ldapsvc'), 5001);
+  t.is(accounts.error, 'no answer');
 });
 
 test('… but not in the place of an id that was seen elsewhere', async (t) => {

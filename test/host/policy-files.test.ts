@@ -177,6 +177,10 @@ const REFUSED: readonly [what: string, make: (here: Place) => void, shown: reado
     symlinkSync('../store/a.yaml', at('etc/a.yaml'));
   }, ['etc/a.yaml: a ! its directory store must belong to root and be writable by nobody else']],
   ['that is a link to nowhere', ({ at }) => symlinkSync('nowhere', at('etc/a.yaml')), ['etc/a.yaml:  ! a link to nowhere: nowhere']],
+  ['that is a link to nowhere, over one in a lower directory', ({ write, at }) => {
+    symlinkSync('nowhere', at('etc/a.yaml'));
+    write('run/a.yaml');
+  }, ['run/a.yaml: a']],
   ['that is a link to itself', ({ at }) => symlinkSync('a.yaml', at('etc/a.yaml')), ['etc/a.yaml:  ! cannot be read: ELOOP']],
   ['that is a directory', ({ at }) => mkdirSync(at('etc/a.yaml')), ['etc/a.yaml:  ! cannot be read: not a regular file']],
   ['that is a FIFO', ({ at }) => void execFileSync('mkfifo', [at('etc/a.yaml')]), ['etc/a.yaml:  ! cannot be read: not a regular file']],

@@ -15,7 +15,7 @@ const FLUSH = 'flush chain inet netwall_guard output';
 const RULES = { mark: 'meta mark & 0x20000000 != 0x0 accept', users: 'meta skuid @users goto shut', groups: 'meta skgid @groups goto shut' } as const;
 const asks = (...names: readonly (keyof typeof RULES)[]) => names.map((name) => `add rule inet netwall_guard output ${RULES[name]}`);
 
-const TURNED = 'add rule inet netwall_guard input iif lo ct direction original th dport @listeners ct status ! dnat counter drop';
+const TURNED = ['ip daddr 127.0.0.1', 'ip6 daddr ::1'].map((place) => `add rule inet netwall_guard input iif lo ct direction original ${place} th dport @listeners ct status ! dnat counter drop`);
 const INPUT = ['meta l4proto != udp accept', 'ct direction reply accept', ...['4', '6'].map((family) => `ct direction original udp dport . ip${family.replace('4', '')} saddr @admitted${family} accept`), 'ct direction original udp dport @ports counter drop', ...['4', '6'].map((family) => `ct direction original ip${family.replace('4', '')} daddr . udp dport @sockets${family} counter drop`)].map((rule) => `add rule inet netwall_guard input ${rule}`);
 
 const CHANGES: readonly [what: string, before: GuardContent, after: GuardContent, lines: readonly string[]][] = [
@@ -25,7 +25,7 @@ const CHANGES: readonly [what: string, before: GuardContent, after: GuardContent
   ['and when the last has gone, no more', content({ users: ['1'], groups: ['2'] }), content({ users: ['1'] }), [FLUSH, ...asks('mark', 'users'), 'delete element inet netwall_guard groups { 2 }']],
   ['one less', content({ groups: ['1', '2'] }), content({ groups: ['2'] }), ['delete element inet netwall_guard groups { 1 }']],
   ['others', content({ ports: ['1', '2'] }), content({ ports: ['2', '3', '4'] }), ['delete element inet netwall_guard ports { 1 }', 'add element inet netwall_guard ports { 3, 4 }']],
-  ['the first listener', content(), content({ listeners: ['40000'] }), ['flush chain inet netwall_guard input', TURNED, ...INPUT, 'add element inet netwall_guard listeners { 40000 }']],
+  ['the first listener', content(), content({ listeners: ['40000'] }), ['flush chain inet netwall_guard input', ...TURNED, ...INPUT, 'add element inet netwall_guard listeners { 40000 }']],
   ['one more listener', content({ listeners: ['40000'] }), content({ listeners: ['40000', '40001'] }), ['add element inet netwall_guard listeners { 40001 }']],
   ['a key of an interval set is deleted as a range', content({ admitted4: ['53 . 10.0.0.1'] }), content(), ['delete element inet netwall_guard admitted4 { 53-53 . 10.0.0.1 }']],
 ];
