@@ -7,6 +7,7 @@ import { readPermission } from '../policy/permission.ts';
 import { portMatchText } from '../policy/ports.ts';
 import type { Rule } from '../policy/rule.ts';
 import { matchesDomain } from '../resolve/domain-pattern.ts';
+import { nameMatcher } from '../resolve/name-matcher.ts';
 import { parseDestinationText } from './destination-text.ts';
 import { allowedNetworks, judgeAddresses } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
@@ -141,13 +142,13 @@ function byName(listed: boolean, confinements: readonly Confinement[], owner: Pi
 
 /** A name that `dns: filtered` does not look up leads nowhere, whatever its addresses would pass by. Null: it is looked up. */
 function notLookedUp({ rule }: Verdict, confinement: Confinement, host: string, { port, protocol }: Pick<Asked, 'port' | 'protocol'>): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> | null {
-  const { service, allow, deny, dns, mode } = confinement;
+  const { service, dns, mode } = confinement;
   if (dns.mode !== 'filtered' || mode !== 'enforce') return null;
-  const covers = ({ target }: Rule) => target.kind === 'domain' && matchesDomain(target.domain, host);
-  const denied = deny.find((candidate) => covers(candidate) && candidate.ports.some((match) => match.protocol === 'any'));
-  if (denied === undefined && allow.some(covers)) return null;
+  const names = nameMatcher(confinement);
+  const denied = names.denying(host);
+  if (denied === null && names.allowing(host).length > 0) return null;
   const otherwise = rule === null ? '' : `; its address itself would pass by ${rule.text}`;
-  if (denied === undefined) {
+  if (denied === null) {
     return { verdict: 'refuse', service, rule: null, reason: `${host} is not listed, and dns: filtered looks up no other names${otherwise}`, suggestion: unlistedSuggestion(confinement, host, port, protocol) };
   }
   const { file, line, column } = denied.at;

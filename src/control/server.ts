@@ -26,26 +26,24 @@ export type Routes = {
 
 const fault = (status: number, error: string): Answer => ({ status, body: { error } satisfies ErrorReport });
 
-let changing = 0;
-
-/** Null: it may. */
-async function mayChange(socket: Socket): Promise<Answer | null> {
-  if (changing >= MOST_CHANGES) return fault(503, `${MOST_CHANGES} changes are asked for already: try again`);
-  changing += 1;
-  const uid = await peerUid(socket).finally(() => (changing -= 1));
+/** Null: it may. `looking`: those of whom it is not known yet who they are. */
+async function mayChange(socket: Socket, looking: Set<Socket>): Promise<Answer | null> {
+  if (looking.size >= MOST_CHANGES) return fault(503, `${MOST_CHANGES} changes are asked for already: try again`);
+  looking.add(socket);
+  const uid = await peerUid(socket).finally(() => looking.delete(socket));
   if (uid === 0) return null;
   return fault(403, uid === null ? 'only root may change anything, and who asks could not be told (/usr/bin/perl is needed for that)' : 'only root may change anything');
 }
 
-async function respond(routes: Routes, request: IncomingMessage, shared: boolean): Promise<Answer> {
-  const target = `http://netwall${request.url ?? ''}`;
-  if (!URL.canParse(target)) return fault(400, 'unreadable request target');
-  const { pathname, searchParams } = new URL(target);
+/** `looking`: null where whoever gets here is root. */
+async function respond(routes: Routes, request: IncomingMessage, target: URL | null, looking: Set<Socket> | null): Promise<Answer> {
+  if (target === null) return fault(400, 'unreadable request target');
+  const { pathname, searchParams } = target;
   const method = request.method === 'POST' ? 'post' : 'get';
   if (method === 'get' && request.method !== 'GET') return fault(405, `${request.method} is not known here`);
   const route = Object.hasOwn(routes[method], pathname) ? routes[method][pathname] : undefined;
   if (route === undefined) return fault(404, `no such resource: ${request.method} ${pathname}`);
-  const refusal = method === 'post' && shared ? await mayChange(request.socket) : null;
+  const refusal = method === 'post' && looking !== null ? await mayChange(request.socket, looking) : null;
   if (refusal !== null) return refusal;
   try {
     return await route(searchParams);
@@ -78,7 +76,9 @@ function stream(route: Stream, query: URLSearchParams, response: ServerResponse)
   else response.on('close', stop);
 }
 
-function write(response: ServerResponse, { status, body, type }: Answer): void {
+/** `unread`: for how many milliseconds it may lie there. */
+function write(response: ServerResponse, { status, body, type }: Answer, unread: number): void {
+  response.req.socket.setTimeout(unread);
   const text = type === undefined ? `${JSON.stringify(body)}\n` : String(body);
   response.writeHead(status, { 'content-type': type ?? 'application/json', 'content-length': Buffer.byteLength(text), connection: 'close' });
   response.end(text);
@@ -98,26 +98,23 @@ function share(path: string, group: number): void {
 export async function serveControl(path: string, group: number | null, routes: Routes, unread = UNREAD_MILLISECONDS): Promise<Server> {
   const asked = new WeakSet<Socket>();
   const streams = new Set<ServerResponse>();
+  const looking = new Set<Socket>();
   const server = createServer({ maxHeaderSize: MOST_REQUEST, headersTimeout: HEADERS_MILLISECONDS, connectionsCheckingInterval: HEADERS_MILLISECONDS }, (request, response) => {
     // one question for each connection. Node would begin with all that were sent at once, and tell those behind the first of no end
     if (asked.has(request.socket)) return void request.socket.destroy();
     asked.add(request.socket);
     request.resume(); // no request has a body
-    const target = `http://netwall${request.url ?? ''}`;
-    const { pathname, searchParams } = URL.canParse(target) ? new URL(target) : { pathname: '', searchParams: new URLSearchParams() };
-    const endless = request.method === 'GET' && Object.hasOwn(routes.streams, pathname) ? routes.streams[pathname] : undefined;
-    if (endless !== undefined) {
-      if (streams.size >= MOST_STREAMS) return write(response, fault(503, `${MOST_STREAMS} streams are open already`));
+    const target = URL.parse(`http://netwall${request.url ?? ''}`);
+    const endless = target !== null && request.method === 'GET' && Object.hasOwn(routes.streams, target.pathname) ? routes.streams[target.pathname] : undefined;
+    if (target !== null && endless !== undefined) {
+      if (streams.size >= MOST_STREAMS) return write(response, fault(503, `${MOST_STREAMS} streams are open already`), unread);
       streams.add(response.on('close', () => streams.delete(response)));
-      return stream(endless, searchParams, response);
+      return stream(endless, target.searchParams, response);
     }
-    respond(routes, request, group !== null).then(
-      (answer) => {
-        request.socket.setTimeout(unread);
-        write(response, answer);
-      },
+    respond(routes, request, target, group === null ? null : looking).then(
+      (answer) => write(response, answer, unread),
       (error: unknown) => {
-        write(response, fault(500, messageOf(error)));
+        write(response, fault(500, messageOf(error)), unread);
         throw error;
       },
     );

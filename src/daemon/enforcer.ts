@@ -343,8 +343,7 @@ export class Enforcer {
 
   /** Shuts a principal whose ruleset nft does not take: what cannot be enforced as written lets nothing through. */
   async #block(ruleset: PrincipalRuleset): Promise<void> {
-    const [kind, id] = ruleset.principal.split(' ');
-    const gate = gateElements(kind === 'group' ? 'group' : 'user', Number(id), 'block');
+    const gate = gateElements(...parsePrincipal(ruleset.principal), 'block');
     const held = this.#held.get(ruleset.principal)?.gate ?? [];
     await this.#commit([
       { do: 'add', elements: held },

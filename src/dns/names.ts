@@ -3,7 +3,7 @@
  * each behind its length. Thousands of records may point to one name, and pointers to pointers: what was found behind a pointer is
  * kept, so that reading a name is at most 127 labels, and pointers that nobody followed before.
  */
-import { u16, WireError } from './octets.ts';
+import { HEADER, u16, WireError } from './octets.ts';
 
 export type Name = {
   /** The labels in lower case, each behind its length, as latin1; empty: the root. The same for names that are the same. */
@@ -21,7 +21,6 @@ type Part = Pick<Name, 'start' | 'stop'>;
 /** `end`: where the reader goes on. */
 export type Reading = { readonly name: Name; readonly end: number };
 
-const HEADER = 12;
 /** RFC 1035 §3.1: 255 octets, with the root's. */
 const MOST_OCTETS = 254;
 const TOO_LONG = 'name is longer than 255 octets';

@@ -1,5 +1,8 @@
 /** Fields of a DNS message (RFC 1035 §2.3.2), never from beyond its end. */
 
+/** RFC 1035 §4.1.1: nothing shorter is a message. */
+export const HEADER = 12;
+
 /** The message is not one; `message` says why. */
 export class WireError extends Error {}
 

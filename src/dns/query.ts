@@ -1,4 +1,5 @@
 /** Questions that go upstream, and how an answer to one is told from a forgery. Pure. */
+import { HEADER } from './octets.ts';
 import { FLAG, TYPE, UDP_PAYLOAD } from './types.ts';
 
 /** `name`: ASCII lower case, without the final dot, of labels that were checked. `type`: as on the wire. */
@@ -11,7 +12,6 @@ export type SentQuery = {
   readonly questionEnd: number;
 };
 
-const HEADER = 12;
 const OPT_SIZE = 11;
 
 /** `bit()`: 0 or 1, unpredictable: the letter case that an answer must repeat (0x20). With AD: whether it is validated is asked for (RFC 6840 §5.7), and told to clients that ask, too. */

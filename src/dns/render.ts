@@ -4,7 +4,7 @@
  */
 import dnsPacket from 'dns-packet';
 import { nameBytes } from './names.ts';
-import { WireError } from './octets.ts';
+import { HEADER, WireError } from './octets.ts';
 import { ownCopy } from './own-copy.ts';
 import type { Edns, Request } from './request.ts';
 import { FLAG, sanitisedTtl, TYPE, UDP_PAYLOAD } from './types.ts';
@@ -22,7 +22,6 @@ export type Edits = {
 /** Extended error (RFC 8914). */
 export type ExtendedError = { readonly code: number; readonly text: string };
 
-const HEADER = 12;
 /** What fits into a message over TCP (RFC 1035 §4.2.2), less an OPT record of our own with a sentence in it. */
 const MOST_OCTETS = 65_535 - 128;
 /** Octets of data before the names, for types whose names may be compressed (RFC 1035 §3.3, RFC 2782, RFC 6672), and how many names there are. */

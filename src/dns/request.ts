@@ -1,6 +1,6 @@
 /** A query as a service sends it. Pure; what cannot be answered says with which code to refuse it. */
 import { hostName, Names } from './names.ts';
-import { WireError } from './octets.ts';
+import { HEADER, WireError } from './octets.ts';
 import { CLASS_IN, FLAG, RCODE, TYPE } from './types.ts';
 
 /** What the client says of EDNS (RFC 6891); `payload`: the largest datagram it takes. */
@@ -20,7 +20,6 @@ export type Request = {
 /** `drop`: not worth an answer: no query, or too short to be answered. */
 export type ParsedRequest = { readonly kind: 'request'; readonly request: Request } | { readonly kind: 'refuse'; readonly request: Request | null; readonly id: number; readonly flags: number; readonly rcode: number } | { readonly kind: 'drop' };
 
-const HEADER = 12;
 /** Nothing a stub resolver asks is longer: a name of 255 octets, and EDNS options beside it. */
 const MAX_REQUEST = 1024;
 const MIN_PAYLOAD = 512;

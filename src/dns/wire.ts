@@ -1,6 +1,6 @@
 /** A bounded reader of DNS messages (RFC 1035 §4). Work is bounded by the message's size: pointers are followed once (names.ts), records are counted. */
 import { type Name, Names } from './names.ts';
-import { u16, u32, WireError } from './octets.ts';
+import { HEADER, u16, u32, WireError } from './octets.ts';
 
 /** `at`: where the record begins; `start` to `end`: its data. */
 export type WireRecord = {
@@ -29,7 +29,6 @@ export type WireMessage = {
 
 /** More records than this in one message are nobody's honest answer; an RRset of 4,000 addresses over TCP fits. */
 const MAX_RECORDS = 4200;
-const HEADER = 12;
 
 function readRecords(bytes: Uint8Array, names: Names, start: number, count: number): { readonly records: WireRecord[]; readonly end: number } {
   const records: WireRecord[] = [];

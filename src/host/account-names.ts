@@ -160,7 +160,7 @@ export class AccountNames {
     const elsewhere = new Map<string, number>();
     for (const name of names) {
       const seen = this.seen(name);
-      if (seen?.origin === 'files' && file !== null && !file.has(name)) gone.add(name);
+      if (seen?.origin === 'files' && file !== null && file.idOf(name) === undefined) gone.add(name);
       // an id that had another name all along proves nothing by it
       if (seen?.origin === 'elsewhere') elsewhere.set(name, seen.id);
     }
@@ -181,10 +181,6 @@ class LocalFile {
   constructor(lines: readonly string[]) {
     this.#ids = idsOf(lines);
     this.#names = namesOf(lines);
-  }
-
-  has(name: string): boolean {
-    return this.#ids.has(name);
   }
 
   idOf(name: string): number | undefined {

@@ -5,6 +5,7 @@
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { HEADER } from '../dns/octets.ts';
 import { messageOf } from './host-error.ts';
 import { literal } from './literal-lookup.ts';
 
@@ -33,8 +34,6 @@ const MAX_PENDING = 256 * 1024;
 const MOST_UNANSWERED = 64;
 /** Of queries of one connection that are begun before everything else has its turn: most are answered at once, and many may be sent. */
 const MOST_AT_ONCE = 8;
-/** RFC 1035 §4.1.1: nothing shorter is a message. */
-const HEADER_OCTETS = 12;
 const RECEIVE_BUFFER = 1024 * 1024;
 /** Of a message over TCP. */
 const MOST_OCTETS = 65_535;
@@ -88,7 +87,7 @@ function serveStream(socket: Socket, answer: (query: Uint8Array) => Promise<Buff
   const proceed = () => {
     while (!socket.destroyed && !isBehind() && received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const end = 2 + received.readUInt16BE(0);
-      if (end < 2 + HEADER_OCTETS) {
+      if (end < 2 + HEADER) {
         socket.destroy();
         return;
       }

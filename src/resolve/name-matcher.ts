@@ -39,9 +39,10 @@ export type NameMatcher = {
   readonly isExact: (host: string) => boolean;
 };
 
-const matchers = new WeakMap<LinkedPolicy, NameMatcher>();
+type Entries = Pick<LinkedPolicy, 'allow' | 'deny'>;
+const matchers = new WeakMap<Entries, NameMatcher>();
 
-export function nameMatcher(linked: LinkedPolicy): NameMatcher {
+export function nameMatcher(linked: Entries): NameMatcher {
   const before = matchers.get(linked);
   if (before !== undefined) return before;
   const [allow, deny] = [indexOf(linked.allow), indexOf(linked.deny)];

@@ -2,20 +2,10 @@
 import { createHash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { startFlood } from './flood.ts';
+import { matchingPolicy } from './matching-policy.ts';
 import type { Account } from './plan.ts';
 import { check, worldFor } from './sentences.ts';
 import { until } from './until.ts';
-
-const policy = (service: string, match: string): string => `
-service: ${service}
-match:
-  ${match}
-dns: none
-egress:
-  allow:
-    - to: 45.64.0.0/16
-      ports: [443]
-`;
 
 const SECRET = '91.200.0.1';
 const ldapsvc: Account = { uid: 20080, gid: 20099, groups: [] };
@@ -54,9 +44,9 @@ const world = worldFor(test, async (made) => {
   for (const [database, text] of Object.entries(entries)) await made.host.write(`/run/directory/${database}`, text);
   await made.host.write('/run/wrapper', GETENT, { mode: 0o755 });
   await made.exec('/bin/sh', ['-c', 'cp /usr/bin/getent /run/getent && mount --bind /run/wrapper /usr/bin/getent']);
-  await made.policy('ldapsvc.yaml', policy('ldapsvc', 'user: ldapsvc'));
-  await made.policy('team.yaml', policy('team', 'group: team'));
-  await made.policy('loner.yaml', policy('loner', 'user: loner'));
+  await made.policy('ldapsvc.yaml', matchingPolicy('ldapsvc', 'user: ldapsvc'));
+  await made.policy('team.yaml', matchingPolicy('team', 'group: team'));
+  await made.policy('loner.yaml', matchingPolicy('loner', 'user: loner'));
   await made.daemon.start();
 });
 
@@ -125,8 +115,8 @@ test.serial('… also when it was saved by a version that did not keep where it 
 test.serial('a local account that is new while the directory hangs is governed, and one that only the directory knows as soon as it answers', async (t) => {
   await until('it is in the boot file', async () => /20080/.test(await world().host.read('/etc/netwall/boot.nft')));
   await world().daemon.stop();
-  await world().policy('webapp.yaml', policy('webapp', 'user: webapp'));
-  await world().policy('newcomer.yaml', policy('newcomer', 'user: newcomer'));
+  await world().policy('webapp.yaml', matchingPolicy('webapp', 'user: webapp'));
+  await world().policy('newcomer.yaml', matchingPolicy('newcomer', 'user: newcomer'));
   await sh(`echo 'newcomer:*:${newcomer.uid}:20099::/:/bin/sh' >>/run/directory/passwd`);
   await hang();
   await sh('/usr/sbin/nft flush ruleset');

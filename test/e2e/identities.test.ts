@@ -1,18 +1,8 @@
 import test from 'ava';
+import { matchingPolicy } from './matching-policy.ts';
 import type { Account } from './plan.ts';
 import { check, passes, worldFor } from './sentences.ts';
 import { until } from './until.ts';
-
-const policy = (service: string, match: string): string => `
-service: ${service}
-match:
-  ${match}
-dns: none
-egress:
-  allow:
-    - to: 45.64.0.0/16
-      ports: [443]
-`;
 
 const account = (id: number): Account => ({ uid: id, gid: id, groups: [] });
 const newcomer = account(20050);
@@ -21,11 +11,11 @@ const moved = account(20061);
 const apprentice: Account = { uid: 20070, gid: 20100, groups: [] };
 
 const world = worldFor(test, async (world) => {
-  await world.policy('webapp.yaml', policy('webapp', 'user: webapp'));
-  await world.policy('newcomer.yaml', policy('newcomer', 'user: newcomer'));
-  await world.policy('loner.yaml', policy('loner', 'user: loner'));
-  await world.policy('ci.yaml', policy('ci', 'group: ci'));
-  await world.policy('late.yaml', policy('late', 'group: late-group'));
+  await world.policy('webapp.yaml', matchingPolicy('webapp', 'user: webapp'));
+  await world.policy('newcomer.yaml', matchingPolicy('newcomer', 'user: newcomer'));
+  await world.policy('loner.yaml', matchingPolicy('loner', 'user: loner'));
+  await world.policy('ci.yaml', matchingPolicy('ci', 'group: ci'));
+  await world.policy('late.yaml', matchingPolicy('late', 'group: late-group'));
   await world.daemon.start();
 });
 
