@@ -21,7 +21,7 @@ const PATIENCE = 3000;
 /** Names of services; none when there is nobody to ask, or no right to. `words`: what is on the command line, for its `--socket`. */
 export async function knownServices(words: readonly string[], socket: string): Promise<string[]> {
   try {
-    const { services } = await ask<StatusReport>(socketIn(words) ?? socket, 'GET', '/v1/status', PATIENCE);
+    const { services } = await ask<StatusReport>(socketIn(words) ?? socket, 'GET', '/v1/status', { timeout: PATIENCE });
     return services.map(({ service }) => service);
   } catch {
     return [];

@@ -1,14 +1,14 @@
 /** `netwallctl try`: applies policies, and keeps them if somebody says so in time. */
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { EXIT, type EventReport, type TrialReport } from '../control/api.ts';
+import { EXIT, type EventReport, type TrialReport, type TrialRequest } from '../control/api.ts';
 import { ask, ControlError, follow } from '../control/client.ts';
+import { readCandidateFiles } from '../host/check-policies.ts';
 import { messageOf } from '../host/host-error.ts';
 import type { Printer } from './output.ts';
 
 export type TryOptions = { readonly timeout: string; readonly confirm?: boolean; readonly cancel?: boolean };
 
-/** Returns the exit code. Throws ControlError. */
+/** Returns the exit code. Throws ControlError, and HostError when a file cannot be read. */
 export async function tryCommand(socket: string, paths: readonly string[], { timeout, confirm, cancel }: TryOptions, { json, say, complain }: Printer): Promise<number> {
   const tell = (outcome: string): number => {
     say(json ? JSON.stringify({ outcome }) : outcome);
@@ -21,8 +21,8 @@ export async function tryCommand(socket: string, paths: readonly string[], { tim
     return EXIT.ok;
   }
   if (paths.length === 0) throw new ControlError('invalid', 'which files? netwallctl try FILE|DIR … [--timeout 60s]');
-  const query = new URLSearchParams([['timeout', timeout], ...paths.map((path): [string, string] => ['path', resolve(path)])]);
-  const started = await ask<TrialReport>(socket, 'POST', `/v1/try?${query.toString()}`);
+  const body: TrialRequest = { files: readCandidateFiles(paths).map(({ path, bytes }) => ({ path, base64: Buffer.from(bytes).toString('base64') })) };
+  const started = await ask<TrialReport>(socket, 'POST', `/v1/try?${new URLSearchParams({ timeout }).toString()}`, { body });
 
   const over = new AbortController();
   const ended = new Promise<string>((done, fail) => {

@@ -140,6 +140,9 @@ const log = withHints(
   { missing: 'remove the key, or write its settings under it' },
 );
 
+/** The unit mounts all else read-only for the daemon. */
+const WRITABLE = 'Elsewhere, netwalld.service needs a drop-in with ReadWritePaths=.';
+
 const policyDirs = withHints(
   z
     .array(path('A directory of policy files.'))
@@ -149,7 +152,7 @@ const policyDirs = withHints(
       if (twice < 0) return;
       context.addIssue({ code: 'custom', path: [twice], message: `${quoted(paths[twice] ?? '')} is listed twice`, params: issueParams('remove one of the two') });
     })
-    .meta({ uniqueItems: true, description: 'Directories of policy files, highest precedence first.' }),
+    .meta({ uniqueItems: true, description: 'Directories of policy files, highest precedence first. The first is where "netwallctl try" installs what is kept; its unit lets netwalld write to /etc/netwall.d only.' }),
   { missing: 'name at least one directory, or remove the key', kind: 'write a list: [/etc/netwall.d]' },
 );
 
@@ -164,9 +167,9 @@ export const configDocument = withHints(
   z
     .strictObject({
       policy_dirs: policyDirs.prefault(['/etc/netwall.d', '/run/netwall.d', '/usr/lib/netwall.d']),
-      state_dir: path('Last good policies, address book, history.').prefault('/var/lib/netwall'),
-      runtime_dir: path('Where control.sock is.', LONGEST_RUNTIME_DIR).prefault('/run/netwall'),
-      boot_file: path('Where the rules last enforced are written as an nft script; must be on the root file system.').prefault('/etc/netwall/boot.nft'),
+      state_dir: path(`Last good policies, address book, history. ${WRITABLE}`).prefault('/var/lib/netwall'),
+      runtime_dir: path(`Where control.sock is. ${WRITABLE}`, LONGEST_RUNTIME_DIR).prefault('/run/netwall'),
+      boot_file: path(`Where the rules last enforced are written as an nft script; must be on the root file system. ${WRITABLE}`).prefault('/etc/netwall/boot.nft'),
       table: textField(parseTable).meta({ description: "Name of the table in family inet; no word of nft's own.", pattern: TABLE.source, not: { enum: [...KEYWORDS] } }).prefault('netwall'),
       nft: path('The nft program; never looked up in PATH.').prefault('/usr/sbin/nft'),
       reconcile_interval: duration(SECOND, DAY, 'How often the kernel and all files are checked in full, even when nothing was noticed. Where that takes more than 0.3 s it is done a hundredth of the time, and in between the rules alone.').prefault('30s'),

@@ -198,6 +198,9 @@ export type EventReport = {
   readonly type: 'enforced' | 'degraded' | 'drift-opened' | 'drift-closed' | 'drift-repaired' | 'guard' | 'trial' | 'block' | 'ended' | 'grant' | 'learn';
   readonly [key: string]: unknown;
 };
+/** The body of `POST /v1/try`: who asks reads the files, as the daemon's unit hides homes and /tmp from it. */
+export type TrialRequest = { readonly files: readonly { /** Absolute. */ readonly path: string; readonly base64: string }[] };
+
 export type TrialReport = { readonly files: readonly string[]; readonly until: string };
 export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };
 

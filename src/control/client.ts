@@ -52,8 +52,8 @@ function parsed(text: string): unknown {
   }
 }
 
-/** One question, one answer. `timeout` in milliseconds. Throws ControlError. */
-export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string, timeout = TIMEOUT): Promise<T> {
+/** One question, one answer. `body` becomes JSON. `timeout` in milliseconds. Throws ControlError. */
+export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string, { timeout = TIMEOUT, body }: { readonly timeout?: number; readonly body?: unknown } = {}): Promise<T> {
   return new Promise((resolve, reject) => {
     const question = request({ socketPath, path, method, timeout, agent: false }, (response) => {
       let text = '';
@@ -63,7 +63,7 @@ export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string,
       response.on('end', () => {
         const status = response.statusCode ?? 0;
         const answer = parsed(text);
-        if (answer === undefined) return reject(new ControlError('failed', status === 431 ? 'that is too much for one question: name a directory instead of files' : `netwalld says ${status}: is it of another version?`));
+        if (answer === undefined) return reject(new ControlError('failed', status === 431 ? 'that is too much for one question' : `netwalld says ${status}: is it of another version?`));
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon's side of api.ts
         if (status === 200) return resolve(answer as T);
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
@@ -74,6 +74,6 @@ export function ask<T>(socketPath: string, method: 'GET' | 'POST', path: string,
     });
     question.on('timeout', () => question.destroy(new Error(`no answer within ${timeout} ms`)));
     question.on('error', (error) => reject(unreachable(socketPath, error)));
-    question.end();
+    question.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }

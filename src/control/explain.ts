@@ -23,6 +23,12 @@ export type Question = {
   readonly offline: boolean;
 };
 
+type Answer = Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'>;
+
+const placeOf = ({ at: { file, line, column } }: Rule): ExplainReport['rule'] => ({ file, line, column });
+const removal = ({ at }: Rule) => `remove or narrow the deny entry at ${at.file}:${at.line}`;
+const deniedBy = (service: string, rule: Rule, more = ''): Answer => ({ verdict: 'refuse', service, rule: placeOf(rule), reason: `denied by ${rule.text}${more}`, suggestion: removal(rule) });
+
 /** Who is asked about: a service's name, a user's or group's name, or a uid. */
 function packetOwner(who: string, confinements: readonly Confinement[], owner: Owner | null): Owner | null {
   const service = confinements.find((confinement) => confinement.service === who);
@@ -84,7 +90,7 @@ type Asked = { readonly host: string; readonly remote: Address | null; readonly 
 function suggest({ action, confinement, rule, audited, inbound }: Verdict, { host, remote, port, protocol }: Asked): string | null {
   if (action === 'accept' && !audited) return null;
   if (confinement === null || confinement.mode === 'block') return confinement === null ? null : `change the mode of its policy; if an operator blocked it: netwallctl unblock ${confinement.service}`;
-  if (rule !== null) return `remove or narrow the deny entry at ${rule.at.file}:${rule.at.line}`;
+  if (rule !== null) return removal(rule);
   if (inbound) return entryFor(confinement.service, host, port, protocol, true);
   const near = closest(confinement, host, remote, port, protocol);
   // of all ports at once nobody should be told to open them
@@ -127,21 +133,20 @@ const UNKNOWN_ADDRESS: Address = { family: 4, value: 0xc6336401n };
  * For a name that a wildcard covers and that nobody has asked for yet: its addresses are opened when the service asks. `listed`: for one that is listed by
  * itself as well.
  */
-function byName(listed: boolean, confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, host: string, port: number | null, protocol: keyof typeof PROTOCOLS): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> | null {
+function byName(listed: boolean, confinements: readonly Confinement[], owner: Pick<Packet, 'uid' | 'gid'>, host: string, port: number | null, protocol: keyof typeof PROTOCOLS): Answer | null {
   const { confinement } = judge(confinements, owner, UNKNOWN_ADDRESS, port ?? 0, protocol);
   if (confinement === null || (!listed && confinement.dns.mode !== 'filtered') || confinement.mode === 'block') return null;
   const covers = ({ target }: Rule) => target.kind === 'domain' && matchesDomain(target.domain, host);
   const open = ({ ports }: Rule) => ports.some((match) => match.protocol === 'any' || (match.protocol === protocol && (port === null || (match.first <= port && port <= match.last))));
   const denied = confinement.deny.find((rule) => covers(rule) && open(rule));
-  const rule = denied ?? confinement.allow.find((candidate) => covers(candidate) && candidate.target.kind === 'domain' && (listed || candidate.target.domain.wildcard) && open(candidate));
+  if (denied !== undefined) return deniedBy(confinement.service, denied);
+  const rule = confinement.allow.find((candidate) => covers(candidate) && candidate.target.kind === 'domain' && (listed || candidate.target.domain.wildcard) && open(candidate));
   if (rule === undefined) return null;
-  const at = { file: rule.at.file, line: rule.at.line, column: rule.at.column };
-  if (denied !== undefined) return { verdict: 'refuse', service: confinement.service, rule: at, reason: `denied by ${rule.text}`, suggestion: `remove or narrow the deny entry at ${at.file}:${at.line}` };
-  return { verdict: 'allow', service: confinement.service, rule: at, reason: `allowed by ${rule.text}, once ${listed ? 'its addresses are known' : 'the service has looked the name up'}`, suggestion: null };
+  return { verdict: 'allow', service: confinement.service, rule: placeOf(rule), reason: `allowed by ${rule.text}, once ${listed ? 'its addresses are known' : 'the service has looked the name up'}`, suggestion: null };
 }
 
 /** A name that `dns: filtered` does not look up leads nowhere, whatever its addresses would pass by. Null: it is looked up. */
-function notLookedUp({ rule }: Verdict, confinement: Confinement, host: string, { port, protocol }: Pick<Asked, 'port' | 'protocol'>): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> | null {
+function notLookedUp({ rule }: Verdict, confinement: Confinement, host: string, { port, protocol }: Pick<Asked, 'port' | 'protocol'>): Answer | null {
   const { service, dns, mode } = confinement;
   if (dns.mode !== 'filtered' || mode !== 'enforce') return null;
   const names = nameMatcher(confinement);
@@ -151,8 +156,7 @@ function notLookedUp({ rule }: Verdict, confinement: Confinement, host: string, 
   if (denied === null) {
     return { verdict: 'refuse', service, rule: null, reason: `${host} is not listed, and dns: filtered looks up no other names${otherwise}`, suggestion: unlistedSuggestion(confinement, host, port, protocol) };
   }
-  const { file, line, column } = denied.at;
-  return { verdict: 'refuse', service, rule: { file, line, column }, reason: `denied by ${denied.text}, so the name is not looked up${otherwise}`, suggestion: `remove or narrow the deny entry at ${file}:${line}` };
+  return deniedBy(service, denied, `, so the name is not looked up${otherwise}`);
 }
 
 /** For a name that nothing resolves here: what holds wherever it leads. */
@@ -223,7 +227,7 @@ export function explain(
   };
 }
 
-function decision(decided: Verdict, asked: Asked, shown: string): Pick<ExplainReport, 'verdict' | 'service' | 'rule' | 'reason' | 'suggestion'> {
+function decision(decided: Verdict, asked: Asked, shown: string): Answer {
   const { confinement, rule, audited, action } = decided;
   const passing = audited ? 'audit' : 'allow';
   const guarded = guardedBy(decided, asked.remote);
@@ -240,7 +244,7 @@ function decision(decided: Verdict, asked: Asked, shown: string): Pick<ExplainRe
   return {
     verdict: action === 'accept' ? passing : 'refuse',
     service: confinement?.service ?? null,
-    rule: rule === null ? null : { file: rule.at.file, line: rule.at.line, column: rule.at.column },
+    rule: rule === null ? null : placeOf(rule),
     reason: describe(decided, shown),
     suggestion: suggest(decided, asked),
   };

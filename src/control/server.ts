@@ -12,7 +12,8 @@ import type { ErrorReport } from './api.ts';
 
 /** `type`: of a body that is text as it stands; without, it becomes JSON. */
 export type Answer = { readonly status: number; readonly body: unknown; readonly type?: string };
-export type Route = (query: URLSearchParams) => Promise<Answer> | Answer;
+/** `body`: what came with the question, as text. Throws HostError when that is too long. */
+export type Route = (query: URLSearchParams, body: () => Promise<string>) => Promise<Answer> | Answer;
 
 /** Writes lines until the returned function is called; null: that was all. */
 export type Stream = (query: URLSearchParams, line: (value: unknown) => void) => (() => void) | null;
@@ -35,6 +36,20 @@ async function mayChange(socket: Socket, looking: Set<Socket>): Promise<Answer |
   return fault(403, uid === null ? 'only root may change anything, and who asks could not be told (/usr/bin/perl is needed for that)' : 'only root may change anything');
 }
 
+function bodyOf(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve, reject) => {
+    request.on('data', (part: Buffer) => {
+      length += part.length;
+      // the rest is passed over: who is still writing would not read the answer
+      if (length <= MOST_BODY) parts.push(part);
+    });
+    request.on('end', () => (length > MOST_BODY ? reject(new HostError('control', `a question may have ${MOST_BODY} bytes at most`)) : resolve(Buffer.concat(parts).toString('utf8'))));
+    request.on('error', (error) => reject(new HostError('control', messageOf(error), { cause: error })));
+  });
+}
+
 /** `looking`: null where whoever gets here is root. */
 async function respond(routes: Routes, request: IncomingMessage, target: URL | null, looking: Set<Socket> | null): Promise<Answer> {
   if (target === null) return fault(400, 'unreadable request target');
@@ -46,15 +61,15 @@ async function respond(routes: Routes, request: IncomingMessage, target: URL | n
   const refusal = method === 'post' && looking !== null ? await mayChange(request.socket, looking) : null;
   if (refusal !== null) return refusal;
   try {
-    return await route(searchParams);
+    return await route(searchParams, () => bodyOf(request));
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     return fault(500, error.message);
   }
 }
 
-/** Paths of some hundred policy files. */
-const MOST_REQUEST = 1024 * 1024;
+/** Ten thousand policy files of a trial. */
+const MOST_BODY = 64 * 1024 * 1024;
 /** A reader that does not read is let go: its lines would pile up here. */
 const MOST_UNSENT = 1024 * 1024;
 /** Who may only read must not be able to use up what the daemon needs: each change that is asked for starts a process, each stream keeps events. */
@@ -62,6 +77,8 @@ const MOST_CONNECTIONS = 1024;
 const MOST_STREAMS = 64;
 const MOST_CHANGES = 32;
 const HEADERS_MILLISECONDS = 5000;
+/** With its body. */
+const REQUEST_MILLISECONDS = 30_000;
 /** For how long an answer may lie there unread. */
 const UNREAD_MILLISECONDS = 10_000;
 
@@ -99,25 +116,27 @@ export async function serveControl(path: string, group: number | null, routes: R
   const asked = new WeakSet<Socket>();
   const streams = new Set<ServerResponse>();
   const looking = new Set<Socket>();
-  const server = createServer({ maxHeaderSize: MOST_REQUEST, headersTimeout: HEADERS_MILLISECONDS, connectionsCheckingInterval: HEADERS_MILLISECONDS }, (request, response) => {
+  const server = createServer({ headersTimeout: HEADERS_MILLISECONDS, requestTimeout: REQUEST_MILLISECONDS, connectionsCheckingInterval: HEADERS_MILLISECONDS }, (request, response) => {
     // one question for each connection. Node would begin with all that were sent at once, and tell those behind the first of no end
     if (asked.has(request.socket)) return void request.socket.destroy();
     asked.add(request.socket);
-    request.resume(); // no request has a body
     const target = URL.parse(`http://netwall${request.url ?? ''}`);
     const endless = target !== null && request.method === 'GET' && Object.hasOwn(routes.streams, target.pathname) ? routes.streams[target.pathname] : undefined;
     if (target !== null && endless !== undefined) {
       if (streams.size >= MOST_STREAMS) return write(response, fault(503, `${MOST_STREAMS} streams are open already`), unread);
       streams.add(response.on('close', () => streams.delete(response)));
+      request.resume();
       return stream(endless, target.searchParams, response);
     }
-    respond(routes, request, target, group === null ? null : looking).then(
-      (answer) => write(response, answer, unread),
-      (error: unknown) => {
-        write(response, fault(500, messageOf(error)), unread);
-        throw error;
-      },
-    );
+    const answered = (answer: Answer) => {
+      // who is still writing what no route wanted would not read the answer
+      if (request.complete) write(response, answer, unread);
+      else request.resume().once('end', () => write(response, answer, unread));
+    };
+    respond(routes, request, target, group === null ? null : looking).then(answered, (error: unknown) => {
+      answered(fault(500, messageOf(error)));
+      throw error;
+    });
   });
   server.maxConnections = MOST_CONNECTIONS;
   rmSync(path, { force: true }); // whoever left it is gone: the instance lock is ours

@@ -1,4 +1,5 @@
 /** What can be asked of the daemon, and what it does about it. */
+import { z } from 'zod';
 import { formatProblem } from '../policy/problem.ts';
 import type { DeniedReport, DiffReport, DriftReport, EventReport, GrantsReport, LearningReport, ReloadReport, ResolveReport } from '../control/api.ts';
 import { who } from '../control/who.ts';
@@ -6,6 +7,7 @@ import type { Address } from '../net/address.ts';
 import type { Routes } from '../control/server.ts';
 import { parseDuration } from '../config/duration.ts';
 import { parseDomainPattern } from '../resolve/domain-pattern.ts';
+import { type CandidateFile, parseCandidates } from '../host/check-policies.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Counter } from '../ruleset/element.ts';
 import { deniesAll, temporaryRules } from '../policy/temporary.ts';
@@ -40,6 +42,18 @@ const NO_COUNTERS: ReadonlyMap<string, Counter> = new Map();
 function unreadable(error: unknown): null {
   if (error instanceof HostError) return null;
   throw error;
+}
+
+const trialRequest = z.object({ files: z.array(z.object({ path: z.string().startsWith('/'), base64: z.base64() })) });
+
+/** Of a `TrialRequest`; null: it is none. */
+function trialFiles(text: string): readonly CandidateFile[] | null {
+  try {
+    return trialRequest.parse(JSON.parse(text)).files.map(({ path, base64 }) => ({ path, bytes: Buffer.from(base64, 'base64') }));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return null;
+    throw error;
+  }
 }
 
 const noService = (name: string) => ({ status: 404, body: { error: `no service "${name}"` } });
@@ -121,11 +135,13 @@ export function controlRoutes({ status, events, metrics, denied, explainer, traf
         if (!name.ok) return { status: 400, body: { error: faultText(name) } };
         return name.value.wildcard ? { status: 400, body: { error: 'a wildcard cannot be resolved' } } : ok(await resolve(name.value.name));
       },
-      '/v1/try': async (query) => {
+      '/v1/try': async (query, body) => {
         if (reconciler.unloaded) return UNLOADED;
         const timeout = parseDuration(query.get('timeout') ?? '60s', { least: 1000, most: 24 * 3_600_000 });
         if (!timeout.ok) return { status: 400, body: { error: faultText(timeout) } };
-        const started = await trial.start(query.getAll('path'), timeout.value);
+        const files = trialFiles(await body());
+        if (files === null) return { status: 400, body: { error: 'the files are to come as JSON: {"files":[{"path":"/…/NAME.yaml","base64":"…"}]}' } };
+        const started = await trial.start(parseCandidates(files), timeout.value);
         return started.ok ? ok(started.value) : { status: 409, body: { error: started.error, problems: started.problems } };
       },
       '/v1/try/confirm': async () => ((await trial.confirm()) ? ok({ outcome: 'confirmed' }) : NO_TRIAL),

@@ -102,6 +102,7 @@ export type Daemon = {
 /** Starts the daemon. Throws HostError when it cannot run at all: another one runs, a directory cannot be made. */
 export async function startDaemon({ config, log, environment }: DaemonOptions): Promise<Daemon> {
   const lock = await lockTable(config.table);
+  if (lock === null) log.error({ table: config.table }, 'somebody who is not root holds the name by which a second netwalld would be told from none: this one runs without');
   if (!useOwnGroup()) log.warn('the daemon cannot have a group of its own: a policy for root applies to its DNS queries as well');
   try {
     await mkdir(config.runtimeDir, { recursive: true, mode: 0o755 });
@@ -381,7 +382,7 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
       if (ready) await boot.now();
       guard.close();
       nft.close();
-      lock.close();
+      lock?.close();
     },
   };
 }

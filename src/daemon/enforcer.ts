@@ -12,15 +12,15 @@ import { type Counter, type Element, elementId, type ObservedElement } from '../
 import type { Governed } from '../ruleset/guard.ts';
 import { bothParts, partsFor, sameParts } from '../ruleset/parts.ts';
 import { parsePrincipal, planSteps, type Step } from '../ruleset/plan.ts';
-import { ALL_PARTS, MAPS, type Parts, skeletonText, type Table } from '../ruleset/skeleton.ts';
+import { MAPS, type Parts, type Table } from '../ruleset/skeleton.ts';
 import { type Operation, type Transaction, transactionText } from '../ruleset/transaction.ts';
-import { PARTS_TO_LEARN, WrittenSkeleton } from '../ruleset/written-skeleton.ts';
 import { countedPermissions, gateCounters } from './counted.ts';
 import { Grants } from './grants.ts';
 import type { Guard } from './guard.ts';
 import { Lane } from './lane.ts';
 import { elementDeviations, groupByPrincipal, type Held, holds, isPolicy, policyElements, readable } from './observed.ts';
 import { Openings } from './openings.ts';
+import { partsWritten, TableRules } from './table-rules.ts';
 
 export type Applied = {
   /** Set elements added and removed. */
@@ -71,7 +71,7 @@ export class Enforcer {
   #rebuild = false;
   /** A table stood at the last observation, and nobody knows whom it governs. */
   #isUnread = false;
-  readonly #skeleton: WrittenSkeleton;
+  readonly #rules: TableRules;
   #generation: number;
   /** One transaction at a time. */
   readonly #lane = new Lane();
@@ -83,7 +83,7 @@ export class Enforcer {
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
-    this.#skeleton = new WrittenSkeleton(options.table);
+    this.#rules = new TableRules(options);
     this.#generation = options.generation;
     this.#openings = new Openings({
       grants: this.#grants,
@@ -125,52 +125,35 @@ export class Enforcer {
     if (transaction.length === 0) return;
     this.#epoch += 1;
     this.#early = null;
-    const rules = transaction.find((operation) => operation.do === 'rebuild' || operation.do === 'rewrite-rules');
-    const parts = rules === undefined ? null : (rules.parts ?? ALL_PARTS);
+    const parts = partsWritten(transaction);
     await this.#lane.run(async () => {
       try {
         await this.#options.nft.apply(text);
       } catch (error) {
-        // it may have been committed all the same: a repair takes no part away that is in use then
-        if (parts !== null && error instanceof HostError && !error.refused) this.#skeleton.wrote(bothParts(this.#skeleton.parts, parts));
+        // it may have been committed all the same
+        if (parts !== null && error instanceof HostError && !error.refused) this.#rules.mayHaveWritten(parts);
         throw error;
       }
       this.#generation += 1;
-      if (parts !== null) this.#skeleton.wrote(parts);
+      if (parts !== null) this.#rules.wrote(parts);
     });
-  }
-
-  /** Whether this is the skeleton as it was written, in whatever words. */
-  async #isAsWritten(printed: string): Promise<boolean> {
-    if (this.#skeleton.matches(printed)) return true;
-    if (!this.#skeleton.mayBeWords(printed)) return false;
-    const { nft, table, log } = this.#options;
-    for (const parts of PARTS_TO_LEARN) {
-      const words = await nft.printed((name) => skeletonText({ ...table, name }, parts));
-      if (words !== null) this.#skeleton.learn(parts, words);
-    }
-    this.#skeleton.adopt(printed);
-    const isSame = this.#skeleton.matches(printed);
-    if (isSame) log.debug('this nft prints the table in other words');
-    return isSame;
   }
 
   /** Brings the rules back without touching elements or their counters; where that cannot be done the table is built anew. */
   async #repairSkeleton(): Promise<void> {
     try {
-      await this.#commit([{ do: 'rewrite-rules', parts: this.#skeleton.parts }]);
+      await this.#commit([{ do: 'rewrite-rules', parts: this.#rules.parts }]);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       this.#rebuild = true;
       return;
     }
-    const printed = await this.#options.nft.listSkeleton();
-    if (printed === null || !(await this.#isAsWritten(printed))) this.#rebuild = true;
+    if (!(await this.#rules.stand())) this.#rebuild = true;
   }
 
   /** The skeleton with other parts. */
   async #rewrite(parts: Parts): Promise<void> {
-    if (this.#rebuild || sameParts(parts, this.#skeleton.parts)) return;
+    if (this.#rebuild || sameParts(parts, this.#rules.parts)) return;
     try {
       await this.#commit([{ do: 'rewrite-rules', parts }]);
     } catch (error) {
@@ -197,9 +180,9 @@ export class Enforcer {
       this.#held = new Map();
       return { deviations: ['the table is gone'], drains: null, gone: true };
     }
-    this.#skeleton.adopt(skeleton);
-    if (!(await this.#isAsWritten(skeleton))) {
-      deviations.push(`the rules were changed: ${this.#skeleton.difference(skeleton)}`);
+    this.#rules.adopt(skeleton);
+    if (!(await this.#rules.areAsWritten(skeleton))) {
+      deviations.push(`the rules were changed: ${this.#rules.difference(skeleton)}`);
       await this.#repairSkeleton();
     }
     const elements = this.#rebuild || listed === null ? null : readable(listed);
@@ -264,9 +247,7 @@ export class Enforcer {
 
   /** Whether the rules are as they were written; what is in the sets is not looked at. Throws HostError. */
   async rulesStand(): Promise<boolean> {
-    if (this.#rebuild) return true;
-    const printed = await this.#options.nft.listSkeleton();
-    return printed !== null && this.#isAsWritten(printed);
+    return this.#rebuild || this.#rules.stand();
   }
 
   /** How the kernel differs from desired, in words, without changing anything. Throws HostError. */
@@ -275,7 +256,7 @@ export class Enforcer {
     if (skeleton === null || listing === null) return ['the table is gone'];
     const elements = readable(listing);
     if (elements === null) return ['the table holds what no netwalld has written'];
-    const rules = (await this.#isAsWritten(skeleton)) ? [] : [`the rules were changed: ${this.#skeleton.difference(skeleton)}`];
+    const rules = (await this.#rules.areAsWritten(skeleton)) ? [] : [`the rules were changed: ${this.#rules.difference(skeleton)}`];
     return [...rules, ...elementDeviations(groupByPrincipal(policyElements(elements, desired, performance.now())), this.#grants.extend(desired))];
   }
 
@@ -324,10 +305,11 @@ export class Enforcer {
     return planSteps({ held: this.#held, desired, rebuild: this.#rebuild });
   }
 
-  /** Whether somebody whom the kernel governs, by the last observation, is not among these, or may not be. */
-  releases(desired: readonly PrincipalRuleset[]): boolean {
+  /** Principals whom the kernel governs, by the last observation, and who are not among these; null: nobody knows. */
+  released(desired: readonly PrincipalRuleset[]): readonly string[] | null {
+    if (this.#isUnread) return null;
     const wanted = new Set(desired.map(({ principal }) => principal));
-    return this.#isUnread || [...this.#held.keys()].some((principal) => !wanted.has(principal));
+    return [...this.#held.keys()].filter((principal) => !wanted.has(principal));
   }
 
   #settle({ completes, releases }: Step): void {
@@ -396,7 +378,7 @@ export class Enforcer {
   async #apply(desired: readonly PrincipalRuleset[], options: ApplyOptions): Promise<Applied> {
     const parts = partsFor(desired);
     // what is needed comes before the elements it is for, and what is not goes after them
-    await this.#rewrite(bothParts(this.#skeleton.parts, parts));
+    await this.#rewrite(bothParts(this.#rules.parts, parts));
     const applied = await this.#applyElements(desired, options);
     await this.#rewrite(parts);
     // that showed that the table is not what it was taken for

@@ -5,22 +5,23 @@
 import type { Config } from '../config/config.ts';
 import { HostError } from '../host/host-error.ts';
 import type { Scan } from '../host/policy-files.ts';
-import { destroySockets, liveSockets, peerSockets } from '../host/sockets.ts';
-import { type Address, formatAddress } from '../net/address.ts';
+import { liveSockets } from '../host/sockets.ts';
+import type { Address } from '../net/address.ts';
 import type { PolicySet, ServiceEntry } from '../policy/policy-set.ts';
 import { resolvePrincipals } from '../resolve/principals.ts';
-import type { PrincipalRuleset } from '../ruleset/compile.ts';
+import { gateElements, type PrincipalRuleset } from '../ruleset/compile.ts';
+import { parsePrincipal } from '../ruleset/plan.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
 import type { Blocks } from './blocks.ts';
 import type { ForeignChange } from '../host/nft-monitor.ts';
+import { endRevoked } from './end-revoked.ts';
 import type { Events } from './events.ts';
 import type { Applied, Enforcer } from './enforcer.ts';
 import { ForeignChanges, type Mended } from './foreign-changes.ts';
 import { FullLooks } from './full-looks.ts';
 import { Identities } from './identities.ts';
 import { PoliciesInForce, type PoliciesInForceOptions } from './policies-in-force.ts';
-import { policyChanges, revokedFlows } from './revoked.ts';
 import { type Cause, Runs } from './runs.ts';
 
 /** How a run went. */
@@ -80,6 +81,8 @@ export class Reconciler {
   readonly #fullLooks: FullLooks;
   readonly #foreign: ForeignChanges;
   #services: readonly ServiceState[] = [];
+  /** `#unnamedBy`. */
+  #unnamed: readonly PrincipalRuleset[] = [];
   #state: ReconcilerState = 'starting';
   #fault: string | null = null;
   #doubt = true;
@@ -130,7 +133,7 @@ export class Reconciler {
   }
 
   get rulesets(): readonly PrincipalRuleset[] {
-    return this.#services.flatMap(({ rulesets }) => rulesets);
+    return [...this.#services.flatMap(({ rulesets }) => rulesets), ...this.#unnamed];
   }
 
   /** Something changed: run soon. */
@@ -189,7 +192,7 @@ export class Reconciler {
   }
 
   async #run(causes: ReadonlySet<Cause>, started: number): Promise<void> {
-    const { drift, names } = this.#options;
+    const { drift, names, log, events } = this.#options;
     const told = causes.has('start') || causes.has('reload');
     const full = told || (causes.has('interval') && this.#fullLooks.due);
     const began = this.#clock();
@@ -202,7 +205,7 @@ export class Reconciler {
     names.want(services.flatMap(({ linked }) => (linked === null ? [] : namesOf(linked))));
     const ports = await this.#options.dns.listen(filteredServices(services));
     const foreign = this.#foreign.take();
-    const deviations = await this.#look(causes, full, before, foreign?.gone === true);
+    const deviations = await this.#look(causes, full, foreign?.gone === true);
     // from here to the transactions without a pause: what DNS opens in between would be missing from both
     const since = this.#options.enforcer.grantSequence;
     const after = this.#desired.compute({
@@ -215,17 +218,20 @@ export class Reconciler {
       blocks: this.#options.blocks,
       options: { addressTimeout: addressTimeout(this.#options.config) },
     });
-    const rulesets = after.flatMap((service) => service.rulesets);
-    if (!this.#hasEnforced) this.#keepUntold(rulesets);
+    const named = after.flatMap((service) => service.rulesets);
+    if (!this.#hasEnforced) this.#keepUntold(named);
+    const unnamed = this.#unnamedBy(services, named);
+    const rulesets = [...named, ...unnamed];
     // names first: what a policy no longer lists must not be opened while it is taken away
     this.#options.dns.serve(after);
     const left = except(before, after);
     const came = except(after, before);
     const applied = await this.#apply(rulesets, this.#drains.changes(left, came, liveSockets, after), since);
     this.#services = after;
+    this.#unnamed = unnamed;
     this.#hasEnforced = true;
     this.#sweep(left, came);
-    void this.#endRevoked(left, came);
+    void endRevoked({ log, events, draining: ({ uid, remote, remotePort }) => this.#drains.has(uid, remote, remotePort) }, left, came);
     this.#state = 'enforcing';
     this.#fault = null;
     for (const finding of moved) drift.repair('identity', finding, performance.now() - started, new Date());
@@ -242,26 +248,23 @@ export class Reconciler {
   /** Whom the boot file or an earlier process governs may be one of those that NSS does not tell of: nobody is released before it does. Throws HostError. */
   #keepUntold(rulesets: readonly PrincipalRuleset[]): void {
     const { accounts, enforcer } = this.#options;
-    if (accounts.untold === null || !enforcer.releases(rulesets)) return;
+    if (accounts.untold === null || enforcer.released(rulesets)?.length === 0) return;
     throw new HostError('accounts', `${accounts.error ?? 'not told of'}; perhaps governed by what is in the kernel: ${accounts.untold}`);
   }
 
-  /** What a change of policy ended and a socket still has to send is not to leave once nobody owns the socket any more. */
-  async #endRevoked(before: readonly ServiceState[], after: readonly ServiceState[]): Promise<void> {
-    const { log, events } = this.#options;
-    const changes = policyChanges(before, after);
-    if (changes.length === 0) return;
-    const revoked = revokedFlows(changes, peerSockets('tcp'), ({ uid, remote, remotePort }) => this.#drains.has(uid, remote, remotePort));
-    if (revoked.length === 0) return;
-    try {
-      await destroySockets(revoked);
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      log.warn({ err: error.message, sockets: revoked.length }, 'sockets of revoked flows are not destroyed: what is left in them may leave when they are closed');
-      return;
-    }
-    log.info({ sockets: revoked.length, services: changes.map(({ after: { service } }) => service) }, 'ended connections that are no longer allowed');
-    events.add('ended', { connections: revoked.slice(0, 20).map(({ uid, remote, remotePort }) => ({ uid, address: formatAddress(remote), port: remotePort })) });
+  /**
+   * A policy file that cannot be read, and never could, says of nobody whom it governs. So whoever was governed when we started, by the boot file say, and is
+   * named by no other file is shut until there is no such file any more.
+   */
+  #unnamedBy(services: readonly ServiceEntry[], named: readonly PrincipalRuleset[]): readonly PrincipalRuleset[] {
+    const { enforcer, log } = this.#options;
+    const nameless = services.find(({ standing, subjects }) => standing === 'rejected' && subjects.length === 0);
+    if (nameless === undefined) return [];
+    const known = new Set(named.map(({ principal }) => principal));
+    if (this.#hasEnforced) return this.#unnamed.filter(({ principal }) => !known.has(principal));
+    const principals = enforcer.released(named) ?? [];
+    if (principals.length > 0) log.warn({ principals, file: nameless.at.file }, 'nobody knows whom this file governs: who was governed before and is named by no other file is shut');
+    return principals.map((principal) => ({ principal, service: nameless.service, gate: gateElements(...parsePrincipal(principal), 'block'), elements: [] }));
   }
 
   /** An answer that was on its way when a policy changed may have opened what the new one does not list: compiled anew, that goes. */
@@ -276,7 +279,7 @@ export class Reconciler {
   }
 
   /** Looks at the kernel where there is reason to; returns how it deviates from what was applied. */
-  async #look(causes: ReadonlySet<Cause>, full: boolean, before: readonly ServiceState[], gone: boolean): Promise<readonly string[]> {
+  async #look(causes: ReadonlySet<Cause>, full: boolean, gone: boolean): Promise<readonly string[]> {
     if (!this.#doubt && !full && (!causes.has('interval') || (await this.#options.enforcer.rulesStand()))) return [];
     // what changes from here on is looked at by the next run
     this.#doubt = false;
@@ -287,7 +290,7 @@ export class Reconciler {
       return ['the table is gone'];
     }
     const started = performance.now();
-    const { deviations, drains } = await this.#options.enforcer.observe(before.flatMap(({ rulesets }) => rulesets));
+    const { deviations, drains } = await this.#options.enforcer.observe(this.rulesets);
     this.#foreign.looked(performance.now() - started);
     if (drains === null) this.#drains.lose();
     else this.#drains.observe(drains);
@@ -379,6 +382,7 @@ export class Reconciler {
     }
     this.#runs.dismiss();
     this.#services = [];
+    this.#unnamed = [];
     this.#options.dns.serve([]);
     this.#options.onChange();
   }

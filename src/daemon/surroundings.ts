@@ -54,6 +54,8 @@ export class Surroundings {
   #before = new Set<string>();
   readonly #seen: Record<'tcp' | 'udp', readonly Listener[]> = { tcp: [], udp: [] };
   #last: readonly unknown[] = [];
+  /** Services whose units name the user that is governed, or did. */
+  #matched: ReadonlySet<string> = new Set();
   #shadowTimer: NodeJS.Timeout | null = null;
 
   constructor(options: SurroundingsOptions) {
@@ -112,7 +114,9 @@ export class Surroundings {
   async #units(): Promise<void> {
     const services = this.#options.services();
     const accounts = await unitAccounts(services.flatMap(({ entry }) => (entry.kind === 'user' ? [entry.service] : [])));
-    this.#options.drift.update('identity', await unitFindings(services, accounts, this.#options.uidOf), new Date(), 'units');
+    const { findings, matched } = await unitFindings(services, accounts, this.#options.uidOf, this.#matched);
+    this.#matched = matched;
+    this.#options.drift.update('identity', findings, new Date(), 'units');
     this.#again(UNITS_MILLISECONDS, () => void this.#units());
   }
 

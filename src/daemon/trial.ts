@@ -4,7 +4,6 @@
  */
 import { join } from 'node:path';
 import type { TrialReport } from '../control/api.ts';
-import { readCandidates } from '../host/check-policies.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { writeFilesTogether } from '../host/state-files.ts';
 import { type BadFile, buildPolicySet, type IdOf, type PolicyFile } from '../policy/policy-set.ts';
@@ -67,10 +66,8 @@ export class Trial {
     return [...installed.filter(({ name }) => !tried.has(name)), ...tried.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Throws HostError when a file cannot be read. */
-  async start(paths: readonly string[], milliseconds: number): Promise<Outcome<TrialReport>> {
+  async start(files: readonly PolicyFile[], milliseconds: number): Promise<Outcome<TrialReport>> {
     if (this.#running !== null) return RUNNING;
-    const files = readCandidates(paths);
     const within = files.find(({ path }) => this.#options.directories.some((directory) => path.startsWith(`${directory}/`)));
     if (within !== undefined) return { ok: false, error: `${within.path} is installed, and so in force already: try a copy elsewhere`, problems: [] };
     if (files.length === 0) return { ok: false, error: 'no policy files (*.yaml, *.yml) there', problems: [] };

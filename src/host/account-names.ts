@@ -108,50 +108,64 @@ export class AccountNames {
     // before the others are asked: what changes in between, the next look sees
     const lines = await this.#sources.local(this.#kind);
     const file = lines === null ? null : new LocalFile(lines);
-    const open = new Set(asked);
-    let changed = false;
-    const record = (name: string, now: SeenAccount | null) => {
-      changed ||= (this.#known.get(name)?.id ?? null) !== (now?.id ?? null);
-      this.#known.set(name, now);
-      this.#before.delete(name);
-    };
-    const tell = async (batch: readonly string[]) => {
-      const found = idsOf(await this.#sources.entries(this.#kind, batch));
-      for (const name of batch) {
-        const id = found.get(name);
-        if (id === undefined) continue;
-        record(name, { id, origin: file?.originOf(name, id) ?? this.seen(name)?.origin ?? 'elsewhere' });
-        this.#doubtful.delete(name);
-        open.delete(name);
+    const idOf = (name: string) => this.#known.get(name)?.id ?? null;
+    const before = new Map(asked.map((name) => [name, idOf(name)]));
+    const told = await this.#ask(asked, file);
+    for (const name of asked) {
+      if (told.has(name)) this.#unanswered.delete(name);
+      else {
+        this.#readFrom(file, name);
+        this.#unanswered.add(name);
       }
-      const absent = batch.filter((name) => !found.has(name));
-      const gone = await this.#gone(absent, file);
-      for (const name of absent) {
-        const now = gone.has(name) ? null : this.seen(name);
-        record(name, now);
-        if (now === null) this.#doubtful.delete(name);
-        else this.#doubtful.add(name);
-        open.delete(name);
-      }
-    };
+    }
+    return asked.some((name) => idOf(name) !== before.get(name));
+  }
+
+  /** Asks NSS, and keeps what it says; of these names it told. */
+  async #ask(names: readonly string[], file: LocalFile | null): Promise<ReadonlySet<string>> {
     // what hangs takes with it what is asked for together with it: those of which NSS failed to tell before, each by itself
-    const [doubted, others] = [asked.filter((name) => this.#unanswered.has(name)), asked.filter((name) => !this.#unanswered.has(name))];
+    const [doubted, others] = [names.filter((name) => this.#unanswered.has(name)), names.filter((name) => !this.#unanswered.has(name))];
     const alone = doubted.length <= MOST_ALONE ? doubted.map((name) => [[name]]) : [[...batches(doubted)]];
+    const told = new Set<string>();
     const attempts = [[...batches(others)], ...alone].map(async (group) => {
-      for (const batch of group) await tell(batch);
+      for (const batch of group) await this.#askFor(batch, file, told);
     });
     for (const attempt of await Promise.allSettled(attempts)) if (attempt.status === 'rejected') this.#failure = messageOf(attempt.reason);
-    for (const name of open) {
-      const id = file?.idOf(name);
-      const origin = this.seen(name)?.origin ?? 'files';
-      // an id that NSS had from elsewhere is not given up for that of a file which it may not ask first
-      if (id !== undefined && origin === 'files') record(name, { id, origin });
+    return told;
+  }
+
+  /** Throws where NSS does not tell, of all or of those that it did not find. Adds to `told`. */
+  async #askFor(batch: readonly string[], file: LocalFile | null, told: Set<string>): Promise<void> {
+    const found = idsOf(await this.#sources.entries(this.#kind, batch));
+    for (const name of batch) {
+      const id = found.get(name);
+      if (id === undefined) continue;
+      this.#record(name, { id, origin: file?.originOf(name, id) ?? this.seen(name)?.origin ?? 'elsewhere' });
+      this.#doubtful.delete(name);
+      told.add(name);
     }
-    for (const name of asked) {
-      if (open.has(name)) this.#unanswered.add(name);
-      else this.#unanswered.delete(name);
+    const absent = batch.filter((name) => !found.has(name));
+    const gone = await this.#gone(absent, file);
+    for (const name of absent) {
+      const now = gone.has(name) ? null : this.seen(name);
+      this.#record(name, now);
+      if (now === null) this.#doubtful.delete(name);
+      else this.#doubtful.add(name);
+      told.add(name);
     }
-    return changed;
+  }
+
+  /** Of a name that NSS did not tell of. */
+  #readFrom(file: LocalFile | null, name: string): void {
+    const id = file?.idOf(name);
+    const origin = this.seen(name)?.origin ?? 'files';
+    // an id that NSS had from elsewhere is not given up for that of a file which it may not ask first
+    if (id !== undefined && origin === 'files') this.#record(name, { id, origin });
+  }
+
+  #record(name: string, now: SeenAccount | null): void {
+    this.#known.set(name, now);
+    this.#before.delete(name);
   }
 
   /** Of names that are not found: those that certainly do not exist any more. */

@@ -10,11 +10,12 @@ import { openPolicyFiles } from './policy-files.ts';
 
 export type Checked = { readonly set: PolicySet; readonly files: number; readonly bad: readonly BadFile[] };
 
-function candidate(path: string): PolicyFile {
-  const absolute = resolve(path);
+/** A file that is not installed: its absolute path, and what is in it. */
+export type CandidateFile = { readonly path: string; readonly bytes: Uint8Array };
+
+function read(path: string): CandidateFile {
   try {
-    const bytes = readFileSync(absolute);
-    return { name: basename(absolute), path: absolute, hash: createHash('sha256').update(bytes).digest('hex'), text: bytes.toString('utf8'), parsed: parsePolicyFile(absolute, bytes), refusals: [] };
+    return { path, bytes: readFileSync(path) };
   } catch (error) {
     throw new HostError('check', messageOf(error), { cause: error });
   }
@@ -39,22 +40,23 @@ export function checkInstalled(directories: readonly string[]): Checked {
   return { set, files: files.length, bad: set.badFiles };
 }
 
-/**
- * Policy files, and those in directories, whoever owns them. Throws HostError when one cannot be read, or could not be installed: by its name
- * nobody would read it, or two have one name.
- */
-export function readCandidates(paths: readonly string[]): readonly PolicyFile[] {
-  const found = [...new Set(paths.flatMap(expand).map((path) => resolve(path)))];
+/** Policy files, and those in directories, whoever owns them. Throws HostError when one cannot be read. */
+export const readCandidateFiles = (paths: readonly string[]): readonly CandidateFile[] => [...new Set(paths.flatMap(expand).map((path) => resolve(path)))].map(read);
+
+/** Throws HostError when one could not be installed: by its name nobody would read it, or two have one name. */
+export function parseCandidates(files: readonly CandidateFile[]): readonly PolicyFile[] {
   const names = new Map<string, string>();
-  for (const path of found) {
+  return files.map(({ path, bytes }) => {
     const name = basename(path);
     if (!isPolicyFileName(name)) throw new HostError('check', `${path}: policy files are called NAME.yaml or NAME.yml: nobody would read this one once it is installed`);
     const other = names.get(name);
     if (other !== undefined) throw new HostError('check', `${path} and ${other} have one name: only one of them can be installed`);
     names.set(name, path);
-  }
-  return found.map(candidate);
+    return { name, path, hash: createHash('sha256').update(bytes).digest('hex'), text: Buffer.from(bytes).toString('utf8'), parsed: parsePolicyFile(path, bytes), refusals: [] };
+  });
 }
+
+const readCandidates = (paths: readonly string[]): readonly PolicyFile[] => parseCandidates(readCandidateFiles(paths));
 
 /**
  * Files that are not installed yet, as if they were: each takes the place of an installed one of the same name, so that groups

@@ -63,6 +63,9 @@ function refusal(path: string, message: string, hint: string): Problem {
   return { severity: 'error', at: { file: path, line: 1, column: 1 }, message, hint };
 }
 
+/** ProtectHome= in netwalld.service. */
+const HIDDEN = 'under its unit netwalld sees neither /root nor /home: put the file itself into the policy directory';
+
 /** As many links as the kernel follows (path_resolution(7)). */
 const MOST_LINKS = 40;
 
@@ -146,7 +149,7 @@ function load(name: string, path: string, before: PolicyFile | undefined): { fil
     if (isMissing(error)) throw error;
     const nothing = parsePolicyFile(path, '');
     return {
-      file: { name, path, hash: '', text: '', parsed: nothing, refusals: [refusal(path, `cannot be read: ${messageOf(error)}`, 'make it a readable regular file')] },
+      file: { name, path, hash: '', text: '', parsed: nothing, refusals: [refusal(path, `cannot be read: ${messageOf(error)}`, errorCode(error) === 'EACCES' ? HIDDEN : 'make it a readable regular file')] },
       homes: [dirname(path)],
       empty: false,
       passing: PASSING.has(errorCode(error) ?? ''),

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { execa } from 'execa';
 
-/** `user`: a name or a number, `root` where the unit says nothing; with DynamicUser= the name that systemd makes up. */
-export type UnitAccount = { readonly unit: string; readonly user: string };
+/** `user`: a name or a number; with DynamicUser= the name that systemd makes up; null where the unit says nothing and is started as root. */
+export type UnitAccount = { readonly unit: string; readonly user: string | null };
 
 const SYSTEMCTL = '/usr/bin/systemctl';
 const TIMEOUT = 10_000;
@@ -26,7 +26,7 @@ export async function unitAccounts(services: readonly string[]): Promise<Readonl
       if (unit.get('LoadState') !== 'loaded' || !id.endsWith('.service')) continue;
       const service = id.slice(0, -'.service'.length);
       const user = unit.get('User') ?? '';
-      found.set(service, { unit: id, user: user !== '' ? user : unit.get('DynamicUser') === 'yes' ? service : 'root' });
+      found.set(service, { unit: id, user: user !== '' ? user : unit.get('DynamicUser') === 'yes' ? service : null });
     }
   }
   return found;

@@ -31,7 +31,7 @@ async function start(t: ExecutionContext) {
       '/v1/large': () => ({ status: 200, body: 'x'.repeat(10_000_000) }),
       '/v1/status': () => ({ status: 200, body: { state: 'enforcing' } }),
     },
-    post: {},
+    post: { '/v1/try': async (_query, body) => ({ status: 200, body: { came: (await body()).length } }) },
   };
   const path = join(directory, 'control.sock');
   const server: Server = await serveControl(path, null, routes, 200);
@@ -98,4 +98,12 @@ test('who does not read an answer does not keep a connection', async (t) => {
   await until('it is there', async () => (await connections()) === 1);
   await until('it is gone', async () => (await connections()) === 0);
   t.is(JSON.stringify(await ask(path, 'GET', '/v1/large')).length, 10_000_002);
+});
+
+test('what comes with a question is read where somebody wants it, up to a size', async (t) => {
+  const { path } = await start(t);
+  const body = 'x'.repeat(5_000_000);
+  t.deepEqual(await ask(path, 'POST', '/v1/try', { body }), { came: body.length + 2 });
+  await t.throwsAsync(ask(path, 'POST', '/v1/nothing', { body }), { message: 'no such resource: POST /v1/nothing' });
+  await t.throwsAsync(ask(path, 'POST', '/v1/try', { body: 'x'.repeat(64 * 1024 * 1024) }), { message: /a question may have 67108864 bytes at most/ });
 });

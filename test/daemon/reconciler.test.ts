@@ -34,7 +34,7 @@ function setUp(told: Partial<Accounts> = {}) {
       glances += 1;
       return stands;
     },
-    releases: () => releases,
+    released: () => (releases ? ['user 1001'] : []),
     apply: () => new Promise((resolve, reject) => waiting.push({ answer: () => resolve(applied), fail: reject })),
   };
   const reconciler = new Reconciler({

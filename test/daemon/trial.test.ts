@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Events } from '../../src/daemon/events.ts';
 import { Trial } from '../../src/daemon/trial.ts';
+import { parseCandidates, readCandidateFiles } from '../../src/host/check-policies.ts';
 import { HostError } from '../../src/host/host-error.ts';
 import { until } from '../e2e/until.ts';
 
@@ -26,7 +27,7 @@ async function prepared(t: ExecutionContext, enforce: () => Promise<boolean>) {
   t.teardown(() => void trial.cancel('the test is over'));
   return {
     trial,
-    start: () => trial.start([candidates], 60_000),
+    start: () => trial.start(parseCandidates(readCandidateFiles([candidates])), 60_000),
     path: (name: string) => join(installed, name),
     text: (name: string) => readFile(join(installed, name), 'utf8'),
     names: async () => (await readdir(installed)).toSorted(),

@@ -126,6 +126,29 @@ test.serial('… and a reboot, which leaves nothing in the kernel', async (t) =>
   await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
 });
 
+test.serial('where nobody knows whom a file names, whoever was governed is shut for as long as it is there', async (t) => {
+  const refused = async () => {
+    await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'is refused');
+    await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+  };
+  await world().daemon.stop();
+  await world().exec('/bin/rm', ['/var/lib/netwall/last-good.json']);
+  await world().daemon.start();
+  t.like(await world().service('webapp'), { state: 'rejected', uids: [] });
+  await refused();
+  await check(t, world(), ['billing', 'tcp', '45.64.0.10', 443], 'passes');
+  t.is((await world().ctl(['reload'])).exitCode, 4);
+  await refused();
+  t.regex((await world().ctl(['diff'])).stdout, /^no differences/);
+  await world().nft('flush ruleset');
+  await until('the table is back', async () => (await world().status()).drift.last?.detail === 'the table is gone');
+  await refused();
+  await world().policy('webapp.yaml', null);
+  await until('nobody is shut for it any more', () => passes(world(), ['webapp', 'tcp', '91.200.0.1', 443]));
+  await world().policy('webapp.yaml', policy('webapp', '45.64.0.0/16'));
+  await world().waitState('webapp', 'active');
+});
+
 test.serial('a corrected file is active at once', async (t) => {
   await world().policy('webapp.yaml', policy('webapp', '91.200.0.0/16'));
   t.is((await world().waitState('webapp', 'active', 2000)).message, null);
