@@ -1,5 +1,5 @@
 /** A comparison as horizontal bars: medians, with a whisker from the least to the greatest sample. */
-import { digits, type Row, rowsOf } from './comparison-table.ts';
+import { digits, ratioText, type Row, rowsOf } from './comparison-table.ts';
 import type { Comparison } from './outcome.ts';
 import { linear, logarithmic, type Scale } from './scale.ts';
 import { colourOf, drawing, element, label, line, widthOf } from './svg.ts';
@@ -38,7 +38,7 @@ export const comparisonDrawing = (comparison: Comparison): string => {
       element('rect', { class: kindOf(name), x: left, y: middle - THICK / 2, width: scale.at(median) - left, height: THICK }),
       line(scale.at(least), middle, scale.at(most), middle, 'whisker'),
       ...[least, most].map((end) => line(scale.at(end), middle - 4, scale.at(end), middle + 4, 'whisker')),
-      label(right + 62, middle + 4, `${ratio.toFixed(2)} ×`, { 'text-anchor': 'end' }),
+      label(right + 62, middle + 4, ratioText(ratio), { 'text-anchor': 'end' }),
       label(right + 74, middle + 4, digits(median), { class: 'quiet' }),
     ];
   });

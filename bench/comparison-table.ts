@@ -4,6 +4,9 @@ import type { Comparison, Goal, Series } from './outcome.ts';
 
 export const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
+/** Two decimals, or as many as show it. */
+export const ratioText = (ratio: number): string => `${ratio < 0.01 ? ratio.toPrecision(1) : ratio.toFixed(2)} ×`;
+
 export const medianOf = ({ samples }: Series): number => quantile(samples, 0.5);
 
 const named = (series: readonly Series[], name: string): Series => {
@@ -41,7 +44,7 @@ export const comparisonTable = (comparison: Comparison): string => {
   const rows = rowsOf(comparison);
   const width = Math.max(...rows.map(({ name }) => name.length));
   const lines = rows.map(
-    ({ name, median, least, most, runs, ratio }) => `    ${name.padEnd(width)}  ${ratio.toFixed(2).padStart(6)} ×  ${digits(median)} ${comparison.unit} (${runs} runs, ${digits(least)} to ${digits(most)})`,
+    ({ name, median, least, most, runs, ratio }) => `    ${name.padEnd(width)}  ${ratioText(ratio).padStart(8)}  ${digits(median)} ${comparison.unit} (${runs} runs, ${digits(least)} to ${digits(most)})`,
   );
   return [`  ${comparison.what} (${comparison.better} is better; 1.00 = ${comparison.reference})`, ...lines, ...verdictsOf(comparison).map((verdict) => `    ${sentenceOf(verdict)}`)].join('\n');
 };

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { accountOf, type Who } from '../test/e2e/plan.ts';
 import type { World } from '../test/e2e/world.ts';
 import { type Latencies, readClient, readDnsperf } from './dns-output.ts';
+import { ONE_CPU } from './processes.ts';
 
 export type Contestant = {
   readonly name: string;
@@ -35,12 +36,13 @@ export const compile = (directory: string, name: string): string => {
 };
 
 /** `cached`: the same name again and again, asked for once before. */
-export type Load = { readonly names: Names; readonly cached: boolean; readonly count: number; /** Questions at a time. */ readonly window: number };
+export type Load = { readonly names: Names; readonly cached: boolean; readonly count: number; /** Questions at a time. */ readonly window: number; /** Whoever asks has the CPU of those who answer. */ readonly beside?: boolean };
 
-export const askByClient = async (program: string, { name, world, address, port, who, users, fresh }: Contestant, { names, cached, count, window }: Load): Promise<Latencies> => {
+export const askByClient = async (program: string, { name, world, address, port, who, users, fresh }: Contestant, { names, cached, count, window, beside = false }: Load): Promise<Latencies> => {
   const ask = async (first: number, questions: number): Promise<Latencies> => {
     const parameters = [names, first, questions, cached ? 0 : 1, window, accountOf(who).uid, users].map(String);
-    const { stdout } = await world.exec(program, [address, `${port}`, ...parameters], { who: users > 1 ? 'root' : who, timeout: 120_000 });
+    const [command, ...rest] = [...(beside ? ['/usr/bin/taskset', '-c', ONE_CPU] : []), program, address, `${port}`, ...parameters];
+    const { stdout } = await world.exec(command ?? program, rest, { who: users > 1 ? 'root' : who, timeout: 120_000 });
     try {
       return readClient(stdout, questions);
     } catch (error) {

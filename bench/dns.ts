@@ -12,7 +12,7 @@ import { single } from './figures.ts';
 import { interleaved } from './interleave.ts';
 import type { Comparison, Effort, Goal, Outcome, Series } from './outcome.ts';
 import { accountOf } from './policies.ts';
-import { residentOf } from './processes.ts';
+import { onOneCpu, residentOf } from './processes.ts';
 
 const SIZES = {
   full: { services: 1000, rounds: 5, manyRounds: 3, sequential: 1000, cached: 5000, names: 20_000, addresses: 5000, flood: 60_000, many: 500_000 },
@@ -47,16 +47,22 @@ const referenceOf = (contestants: readonly Contestant[]): string => (contestants
 const goalsOf = (series: readonly Series[], goal: Omit<Goal, 'of' | 'to'>): { readonly goals?: readonly Goal[] } =>
   series.some(({ name }) => name === NFTSET) ? { goals: [{ of: OURS, to: NFTSET, ...goal }] } : {};
 
-type Suite = { readonly directory: string; readonly client: string; readonly size: Size };
+/** `servers`: the processes of all who answer, upstream too. */
+type Suite = { readonly directory: string; readonly client: string; readonly size: Size; readonly servers: readonly number[] };
 
-/** Median and 99th percentile of the same runs. */
-const sequential = async ({ client, size }: Suite, contestants: readonly Contestant[], { names, cached, what }: (typeof KINDS)[number]): Promise<Comparison[]> => {
+/**
+ * Median and 99th percentile of the same runs. All share a CPU: whether the one that is asked sleeps on another, and how long it takes to wake, changes
+ * from run to run and is most of what would be measured.
+ */
+const sequential = async ({ client, size, servers }: Suite, contestants: readonly Contestant[], { names, cached, what }: (typeof KINDS)[number]): Promise<Comparison[]> => {
   const p99 = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
-  const series = await interleaved(contestants, size.rounds, async (contestant) => {
-    const found: Latencies = await askByClient(client, contestant, { names, cached, count: cached ? size.cached : size.sequential, window: 1 });
+  const load: Load = { names, cached, count: cached ? size.cached : size.sequential, window: 1, beside: true };
+  const measured = async (contestant: Contestant) => {
+    const found: Latencies = await askByClient(client, contestant, load);
     p99.get(contestant.name)?.push(found.p99);
     return found.median;
-  });
+  };
+  const series = await onOneCpu(servers, () => interleaved(contestants, size.rounds, measured));
   const common = { unit: 'µs', better: 'less', reference: referenceOf(contestants) } as const;
   return [
     { ...common, what: `DNS, one after the other, ${what}: p50`, series, ...goalsOf(series, { atMost: 1.2 }) },
@@ -82,13 +88,13 @@ const beside = async (suite: Suite, contestants: readonly Contestant[]): Promise
   return found;
 };
 
-const withMany = async ({ client, size: whole }: Suite, contestants: readonly Contestant[]): Promise<Comparison[]> => {
+const withMany = async ({ client, size: whole, servers }: Suite, contestants: readonly Contestant[]): Promise<Comparison[]> => {
   const size: Size = { ...whole, rounds: whole.manyRounds };
   const note = `dnsmasq is one instance here, as there: it cannot tell services apart, and what one of them looked up is open to all`;
   const found: Comparison[] = [];
   for (const kind of KINDS) {
-    const load = (contestant: Contestant, window: number, count: number) => askByClient(client, contestant, { ...kind, count, window });
-    const series = await interleaved(contestants, size.rounds, async (contestant) => (await load(contestant, 1, kind.cached ? size.cached : size.sequential)).median);
+    const load = (contestant: Contestant, window: number, count: number, beside = false) => askByClient(client, contestant, { ...kind, count, window, beside });
+    const series = await onOneCpu(servers, () => interleaved(contestants, size.rounds, async (contestant) => (await load(contestant, 1, kind.cached ? size.cached : size.sequential, true)).median));
     found.push({ what: `DNS with ${size.services} services, one after the other, ${kind.what}: p50`, unit: 'µs', better: 'less', reference: OURS, series, note });
     const rates = await rate(size, contestants, kind, async (contestant, { count }) => (await load(contestant, 50, count)).rate);
     found.push({ ...rates, what: `DNS with ${size.services} services, 50 at a time, ${kind.what}`, reference: OURS, note });
@@ -111,14 +117,15 @@ const resident = (size: Size, one: World, many: World, rivals: readonly { readon
 
 const measure = async (one: World, many: World, others: World, size: Size, directory: string, notes: readonly string[]): Promise<Outcome> => {
   execFileSync('/usr/bin/chmod', ['755', directory]);
-  const suite: Suite = { directory, client: compile(directory, 'dns-client'), size };
   const answering = compile(directory, 'dns-upstream');
-  for (const world of [one, many, others]) world.spawn(answering, [upstream.address, `${upstream.port}`]);
+  const upstreams = [one, many, others].map((world) => world.spawn(answering, [upstream.address, `${upstream.port}`]).pid ?? 0);
   const [rivals] = await Promise.all([
     startRivals(others),
     startNetwalld(one, [policy('webapp', 'webapp')]),
     startNetwalld(many, Array.from({ length: size.services }, (_, index) => policy(`service-${index}`, accountOf(index).uid))),
   ]);
+  const servers = [...upstreams, ...rivals.map(({ pid }) => pid), one.daemon.pid(), many.daemon.pid()];
+  const suite: Suite = { directory, client: compile(directory, 'dns-client'), size, servers };
   await sleep(size.rounds > 1 ? 3000 : 300);
   const idle = residentOf(many.daemon.pid());
   const anywhere = { address: '9.9.9.9', port: 53 };
@@ -129,8 +136,8 @@ const measure = async (one: World, many: World, others: World, size: Size, direc
   comparisons.push(
     ...(await withMany(suite, [
       ours,
-      { ...shared, name: `${size.services} services, one asks`, users: 1 },
-      { ...shared, name: `${size.services} services, all ask in turn`, users: size.services },
+      { ...shared, name: `netwalld, ${size.services} services, one asks`, users: 1 },
+      { ...shared, name: `netwalld, ${size.services} services, all ask in turn`, users: size.services },
       ...theirs.filter(({ name }) => name === NFTSET),
     ])),
     resident(size, one, many, rivals),

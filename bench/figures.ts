@@ -11,10 +11,12 @@ export type Figure = {
 
 const rounded = (value: number): number => (Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 100) / 100);
 
-/** The nearest-rank quantile: a value that was really measured. */
+/** The nearest-rank quantile; where it falls between two samples (the median of an even number) their mean. */
 export const quantile = (samples: readonly number[], share: number): number => {
   const sorted = samples.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+  const rank = share * sorted.length;
+  const [below = Number.NaN, above = below] = sorted.slice(Math.max(0, Math.ceil(rank) - 1));
+  return Number.isInteger(rank) && rank > 0 ? (below + above) / 2 : below;
 };
 
 const goal = (atMost: number | undefined): Pick<Figure, 'atMost'> => (atMost === undefined ? {} : { atMost: rounded(atMost) });

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { attempt } from '../test/e2e/run.ts';
 import { createWorld, type World } from '../test/e2e/world.ts';
 import { builds } from './builds.ts';
 import { cli } from './cli.ts';
@@ -35,6 +36,19 @@ const benchmarks: Readonly<Record<string, Benchmark>> = { ...usual, ...byName };
 
 const beside = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** Debian packages that may take part. */
+const PACKAGES = ['nftables', 'iptables', 'firewalld', 'ufw', 'opensnitch', 'dnsmasq-base', 'unbound', 'dnsperf'];
+
+/** What was measured. Outside a repository there is no commit, and of what is not installed no version. */
+const provenance = async (): Promise<{ readonly build?: string; readonly versions: Readonly<Record<string, string>> }> => {
+  const said = async (...command: readonly string[]) => (await attempt(command)).stdout.trim();
+  const commit = await said('/usr/bin/git', '-C', beside('..'), 'rev-parse', '--short', 'HEAD');
+  const changed = await said('/usr/bin/git', '-C', beside('..'), 'status', '--porcelain', '--', 'src', 'package-lock.json');
+  const packages = (await said('/usr/bin/dpkg-query', '--show', '--showformat', '${Package} ${Version}\n', ...PACKAGES)).split('\n').filter((line) => line.includes(' '));
+  const versions = Object.fromEntries([['node', process.version.slice(1)], ...packages.map((line): [string, string] => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)])]);
+  return { ...(commit === '' ? {} : { build: changed === '' ? commit : `${commit}, changed` }), versions };
+};
+
 const printed = ({ figures = [], comparisons = [], notes = [] }: Outcome): string =>
   [...(figures.length > 0 ? [tableOf(figures)] : []), ...comparisons.map(comparisonTable), ...notes].join('\n');
 
@@ -51,7 +65,7 @@ const measure = async (name: string, effort: Effort, record: boolean): Promise<v
     if (!record) return;
     mkdirSync(beside('results'), { recursive: true });
     const machine = { kernel: release(), cpu: cpus()[0]?.model ?? '', cores: cpus().length, load };
-    writeFileSync(beside(`results/${name}.json`), `${JSON.stringify({ measured: new Date().toISOString(), machine, ...outcome }, null, 2)}\n`);
+    writeFileSync(beside(`results/${name}.json`), `${JSON.stringify({ measured: new Date().toISOString(), machine, ...(await provenance()), ...outcome }, null, 2)}\n`);
   } finally {
     await world.destroy();
   }

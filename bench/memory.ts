@@ -14,7 +14,7 @@ const EXTENT: Readonly<Record<Effort, Extent>> = {
     carriers: 100,
     ordinary: { policies: 100, names: 200 },
     patient: { settled: 12, idle: 60, busy: 15, pause: 1000 },
-    brief: { settled: 12, idle: 18, busy: 15, pause: 1000 },
+    brief: { settled: 12, idle: 35, busy: 30, pause: 1000 },
   },
   short: {
     policies: [1, 10],

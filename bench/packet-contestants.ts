@@ -8,7 +8,7 @@ import { govern } from './packet-governed.ts';
 import type { Client, Hall } from './packet-hall.ts';
 import type { Sender } from './packet-load.ts';
 import { OPENSNITCH, startOpenSnitch } from './packet-opensnitch.ts';
-import { permission, widePolicy } from './packet-plan.ts';
+import { permission, wideFiles } from './packet-plan.ts';
 import { stepNames, stepText } from './packet-parts.ts';
 import { establishedText, iptablesText, linearText, setText } from './packet-walls.ts';
 import { accountOf, policyText } from './policies.ts';
@@ -60,7 +60,7 @@ const everyWall = (world: World, effort: Effort): Wall[] => [
   ...tables.flatMap(({ name, program }) => (existsSync(program) ? sizes[effort].linear.map((count): Wall => ({ name: `${name}, ${users(count)}`, count, put: iptables(program) })) : [])),
   ...sizes[effort].policies.map((count): Wall => ({ name: policies(count), count, put: (client) => govern(world, client, policyTexts(count)), ...(count === most[effort] ? { beside: ungoverned(effort) } : {}) })),
   { name: names.filtered, beside: `ungoverned user, ${names.filtered}`, put: (client) => govern(world, client, [policyOf('filtered')]) },
-  ...(effort === 'full' ? [{ name: 'netwalld, 1 policy, 50,000 addresses', put: (client: Client) => govern(world, client, [widePolicy(uidOf(0))]) }] : []),
+  ...(effort === 'full' ? [{ name: 'netwalld, 1 policy, 100,000 addresses', put: (client: Client) => govern(world, client, wideFiles(uidOf(0))) }] : []),
   ...(existsSync(OPENSNITCH) ? [{ name: names.opensnitch, put: (client: Client) => startOpenSnitch(world, client, uidOf(0)) }] : []),
 ];
 

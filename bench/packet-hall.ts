@@ -62,7 +62,7 @@ export const createHall = async (program: string): Promise<Hall> => {
     serve('echo', server.echo, CPUS.load),
     serve('echo', server.forbidden, CPUS.load),
     serve('answer', server.answer, CPUS.load),
-    serve('swallow', server.swallow, CPUS.other),
+    serve('swallow', server.swallow, CPUS.load),
   ];
   const counts = createInterface({ input: sink.stdout })[Symbol.asyncIterator]();
   return {

@@ -12,18 +12,18 @@ export const permitted = [
 /** As the last entry of a policy. */
 export const permission = `    - to: ${server.address}\n      ports: [${permitted.map(([protocol, port]) => `${port}/${protocol}`).join(', ')}]\n`;
 
-/** Of one policy, with two ports each: as many elements as 10,000 policies of ten addresses have. */
-const MANY = 50_000;
+/** Of one policy: as many elements as 10,000 policies of ten addresses have. */
+const MANY = 100_000;
 
-/** One policy that allows `MANY` addresses besides. */
-export const widePolicy = (uid: number): string =>
-  [
-    'service: wide',
-    `match: { user: ${uid} }`,
-    'dns: none',
-    'egress:',
-    '  allow:',
-    `    - to: [${Array.from({ length: MANY }, (_, index) => `45.64.${index >> 8}.${index & 255}`).join(', ')}]`,
-    '      ports: [443, 8443]',
-    permission,
-  ].join('\n');
+/** In a file: as many as its size allows. */
+const EACH = 50_000;
+
+/** One policy that allows `MANY` addresses besides, which stand in files of their own. */
+export const wideFiles = (uid: number): string[] => {
+  const groups = Array.from({ length: MANY / EACH }, (_, group) => {
+    const addresses = Array.from({ length: EACH }, (_, index) => `45.${64 + group}.${index >> 8}.${index & 255}`);
+    return { name: `wide-${group}`, text: `groups:\n  wide-${group}: [${addresses.join(', ')}]\n` };
+  });
+  const policy = ['service: wide', `match: { user: ${uid} }`, 'dns: none', 'egress:', '  allow:', `    - to: [${groups.map(({ name }) => `"@${name}"`).join(', ')}]`, '      ports: [443]', permission].join('\n');
+  return [policy, ...groups.map(({ text }) => text)];
+};

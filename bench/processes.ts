@@ -1,5 +1,7 @@
-/** What /proc says of processes. */
+/** What /proc says of processes, and on which CPUs they run. */
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { attempt } from '../test/e2e/run.ts';
 
 /** USER_HZ; 100 on every Linux that Node runs on. */
 const TICKS = 100;
@@ -13,6 +15,22 @@ const cpuOf = (pid: number): number => {
 };
 
 export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
+/** Where what is pinned runs. */
+export const ONE_CPU = '0';
+const EVERY_CPU = `0-${cpus().length - 1}`;
+
+/** Runs `task` while all these processes, their children and what they start share one CPU. */
+export const onOneCpu = async <Value>(pids: readonly number[], task: () => Promise<Value>): Promise<Value> => {
+  // a child may have ended since it was listed
+  const run = (where: string) => Promise.all(pids.flatMap((pid) => [pid, ...childrenOf(pid)]).map((pid) => attempt(['/usr/bin/taskset', '--all-tasks', '--cpu-list', '--pid', where, `${pid}`])));
+  await run(ONE_CPU);
+  try {
+    return await task();
+  } finally {
+    await run(EVERY_CPU);
+  }
+};
 
 /** Seconds of CPU of a process and all its children, living and past. */
 export const cpuOfFamily = (pid: number): number => [pid, ...childrenOf(pid)].reduce((sum, each) => sum + cpuOf(each), 0);

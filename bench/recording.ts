@@ -21,6 +21,9 @@ const curve = z.object({ what: z.string(), x: axis, y: axis, lines: z.array(z.ob
 const shape = z.object({
   measured: z.string().exactOptional(),
   machine: z.object({ kernel: z.string(), cpu: z.string(), cores: z.number(), load: z.number() }).exactOptional(),
+  /** The commit that was measured, and versions of what took part, by Debian package. */
+  build: z.string().exactOptional(),
+  versions: z.record(z.string(), z.string()).exactOptional(),
   figures: z.array(figure).exactOptional(),
   comparisons: z.array(comparison).exactOptional(),
   curves: z.array(curve).exactOptional(),

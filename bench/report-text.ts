@@ -1,6 +1,6 @@
 /** The benchmarks' page: tables from recordings, put between marks in prose that stays as somebody wrote it. */
 import { comparisonDrawing } from './comparison-drawing.ts';
-import { digits, rowsOf, sentenceOf, verdictsOf } from './comparison-table.ts';
+import { digits, ratioText, rowsOf, sentenceOf, verdictsOf } from './comparison-table.ts';
 import { curveDrawing } from './curve-drawing.ts';
 import type { Figure } from './figures.ts';
 import type { Comparison, Curve } from './outcome.ts';
@@ -44,16 +44,17 @@ const comparisonText = (suite: string, comparison: Comparison): string =>
     `**${comparison.what}** (${comparison.better} is better; 1.00 is ${comparison.reference})`,
     table(
       ['', 'ratio', `median, ${comparison.unit}`, 'spread', 'runs'],
-      rowsOf(comparison).map(({ name, ratio, median, least, most, runs }) => [name, `${ratio.toFixed(2)} ×`, digits(median), spread(least, most), `${runs}`]),
+      rowsOf(comparison).map(({ name, ratio, median, least, most, runs }) => [name, ratioText(ratio), digits(median), spread(least, most), `${runs}`]),
     ),
     ...(comparison.goals === undefined ? [] : [verdictsOf(comparison).map((verdict) => `- ${emphasised(sentenceOf(verdict))}`).join('\n')]),
     ...(comparison.note === undefined ? [] : [comparison.note]),
     picture(suite, comparison),
   ].join('\n\n');
 
-const provenance = ({ measured, machine }: Recording): string[] => [
+const provenance = ({ measured, machine, build }: Recording): string[] => [
   ...(measured === undefined ? [] : [`measured on ${measured.slice(0, 10)}`]),
   ...(machine === undefined ? [] : [`Linux ${machine.kernel}`, `${machine.cores} × ${machine.cpu}`, `load ${machine.load.toFixed(2)} before`]),
+  ...(build === undefined ? [] : [`commit ${build}`]),
 ];
 
 const sectionOf = (suite: string, recording: Recording): string => {
@@ -78,11 +79,17 @@ const wholeCaption = (figures: readonly Figure[], index: number): string => {
 /** Every goal of every suite, the missed ones first. */
 const goalsOf = (recordings: Recordings): string => {
   const goals = [...recordings].flatMap(([suite, { comparisons = [], figures = [] }]) => [
-    ...comparisons.flatMap((comparison) => verdictsOf(comparison).map((verdict) => ({ suite, met: verdict.met, what: `${comparison.what}: ${verdict.of} / ${verdict.to}`, is: `${verdict.ratio.toFixed(2)} ×`, goal: verdict.atLeast === undefined ? `at most ${verdict.atMost}` : `at least ${verdict.atLeast}` }))),
+    ...comparisons.flatMap((comparison) => verdictsOf(comparison).map((verdict) => ({ suite, met: verdict.met, what: `${comparison.what}: ${verdict.of} / ${verdict.to}`, is: ratioText(verdict.ratio), goal: verdict.atLeast === undefined ? `at most ${verdict.atMost}` : `at least ${verdict.atLeast}` }))),
     ...figures.flatMap(({ value, unit, atMost }, index) => (atMost === undefined ? [] : [{ suite, met: value <= atMost, what: wholeCaption(figures, index), is: `${value} ${unit}`, goal: `at most ${atMost}` }])),
   ]);
   const ordered = [...goals.filter(({ met }) => !met), ...goals.filter(({ met }) => met)];
   return table(['', 'is', 'goal', 'suite'], ordered.map(({ suite, met, what, is, goal }) => [what, is, `${goal}: ${met ? 'met' : '**MISSED**'}`, suite]));
+};
+
+/** Of what took part, each once. */
+const versionsOf = (recordings: Recordings): string => {
+  const all = new Set([...recordings.values()].flatMap(({ versions = {} }) => Object.entries(versions).map(([program, version]) => `${program} ${version}`)));
+  return `Versions: ${[...all].toSorted().join(', ')}.`;
 };
 
 const begin = (name: string): string => `<!-- begin ${name}: npm run bench -- --report -->`;
@@ -108,6 +115,6 @@ export const reportOf = (page: string, recordings: Recordings): Report => {
   // a place in the page without a recording is emptied, so that nothing old stands there
   const places = [...page.matchAll(/<!-- begin ([a-z0-9-]+):/g)].map(([, name = '']) => [name, 'Not recorded.'] as const);
   const recorded = [...recordings].map(([suite, recording]) => [suite, sectionOf(suite, recording)] as const);
-  const sections = new Map([...places, ...recorded, ['goals', goalsOf(recordings)] as const]);
+  const sections = new Map([...places, ...recorded, ['goals', goalsOf(recordings)] as const, ...([...recordings.values()].some(({ versions }) => versions !== undefined) ? [['versions', versionsOf(recordings)] as const] : [])]);
   return { page: [...sections].reduce((text, [name, section]) => put(text, name, section), page), drawings: new Map([...drawings].sort(([a], [b]) => (a < b ? -1 : 1))) };
 };

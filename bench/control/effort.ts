@@ -18,7 +18,7 @@ export type Extent = {
 };
 
 const many: Rounds = { starts: 3, changes: 20, questions: 9, flushes: 5, reloads: 5 };
-const few: Rounds = { starts: 2, changes: 10, questions: 3, flushes: 2, reloads: 3 };
+const few: Rounds = { starts: 3, changes: 11, questions: 3, flushes: 3, reloads: 3 };
 const one: Rounds = { starts: 1, changes: 2, questions: 1, flushes: 1, reloads: 1 };
 
 export const extentOf = (effort: Effort): Extent =>

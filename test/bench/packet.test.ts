@@ -3,7 +3,7 @@ import test from 'ava';
 import { parsePolicyFile } from '../../src/policy/parse.ts';
 import { parseLoad } from '../../bench/packet-output.ts';
 import { partsOf, stepNames, stepText } from '../../bench/packet-parts.ts';
-import { permission, widePolicy } from '../../bench/packet-plan.ts';
+import { permission, wideFiles } from '../../bench/packet-plan.ts';
 import { establishedText, iptablesText, linearText, setText } from '../../bench/packet-walls.ts';
 import { policyText } from '../../bench/policies.ts';
 
@@ -34,7 +34,7 @@ for (const [what, text, pattern, found] of walls) test(what, (t) => t.deepEqual(
 
 const policies: readonly [what: string, text: string][] = [
   ['one of many', policyText(0, { addresses: 10 }) + permission],
-  ['one of many addresses', widePolicy(30_000)],
+  ...wideFiles(30_000).map((text, index): [string, string] => [`a file of many addresses: ${index}`, text]),
 ];
 for (const [what, text] of policies) {
   test(`a policy that netwalld takes: ${what}`, (t) => {
