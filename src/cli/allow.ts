@@ -1,7 +1,6 @@
 /** `netwallctl allow`: adds a permission to the policy file of a service. Without `--write` it only shows the change. */
 import { type AllowReport, EXIT, type ReloadReport, type StatusReport } from '../control/api.ts';
 import { ask, ControlError } from '../control/client.ts';
-import { readConfigFile } from '../host/config-file.ts';
 import { editTarget, isAllText, problemsWith, readInstalled, shownPath, writeEdit } from '../host/policy-edit.ts';
 import { addPermission } from '../policy/edit.ts';
 import { nearest } from '../policy/nearest.ts';
@@ -10,6 +9,7 @@ import type { Position } from '../policy/policy.ts';
 import type { PolicyFile } from '../policy/policy-set.ts';
 import { formatProblem, hasErrors, type Problem } from '../policy/problem.ts';
 import type { Rule } from '../policy/rule.ts';
+import { installedConfig } from './configuration.ts';
 import type { ColourPrinter } from './output.ts';
 import { paintDiff, unifiedDiff } from './unified-diff.ts';
 
@@ -95,7 +95,7 @@ const defines = (file: PolicyFile, service: string) => [...file.parsed.policies,
 /** The file that the daemon says the service is from; without a daemon, or when it may not be asked, the one that says so itself. */
 async function find(socket: string, service: string): Promise<Found> {
   const status = await statusOf(socket);
-  const directories = status?.policyDirs ?? readConfigFile(null).config.policyDirs;
+  const directories = status?.policyDirs ?? installedConfig().policyDirs;
   const installed = readInstalled(directories);
   const source = status?.services.find((known) => known.service === service)?.source.file;
   const file = installed.find(({ path }) => path === source) ?? (status?.trial ? undefined : installed.find((candidate) => defines(candidate, service)));

@@ -4,10 +4,10 @@ import { ask, ControlError } from '../control/client.ts';
 import { explain } from '../control/explain.ts';
 import { openAccounts } from '../host/accounts.ts';
 import { checkInstalled } from '../host/check-policies.ts';
-import { readConfigFile } from '../host/config-file.ts';
 import { systemNameservers } from '../host/nameservers.ts';
 import { accountNames, resolvePrincipals } from '../resolve/principals.ts';
 import { blocked, confine } from '../ruleset/confinement.ts';
+import { installedConfig } from './configuration.ts';
 import { bytesText, type ColourPrinter, type Paint } from './output.ts';
 
 export type ExplainOptions = { readonly inbound?: boolean; readonly offline?: boolean };
@@ -16,7 +16,7 @@ export type ExplainOptions = { readonly inbound?: boolean; readonly offline?: bo
 const SOME_PORT = 1;
 
 async function fromFiles(who: string, destination: string, inbound: boolean): Promise<ExplainReport> {
-  const { services } = checkInstalled(readConfigFile(null).config.policyDirs).set;
+  const { services } = checkInstalled(installedConfig().policyDirs).set;
   const accounts = openAccounts(null);
   await accounts.refresh(accountNames(services), true);
   const principals = resolvePrincipals(services, accounts.id);

@@ -5,7 +5,6 @@ import { endingFlows, type LiveFlow } from '../control/ending-flows.ts';
 import { inForce, planServices, type Situation } from '../control/policy-plan.ts';
 import { openAccounts } from '../host/accounts.ts';
 import { type Planned, readPlanned } from '../host/check-policies.ts';
-import { readConfigFile } from '../host/config-file.ts';
 import { HostError } from '../host/host-error.ts';
 import { readLastGood } from '../host/last-good.ts';
 import { systemNameservers } from '../host/nameservers.ts';
@@ -16,6 +15,7 @@ import { type BadFile, buildPolicySet, type IdOf, type PolicySet, type ServiceEn
 import { formatProblem, hasErrors } from '../policy/problem.ts';
 import { listedNames } from '../policy/rule.ts';
 import { accountNames } from '../resolve/principals.ts';
+import { installedConfig } from './configuration.ts';
 import { checkCommand } from './check.ts';
 import type { ColourPrinter } from './output.ts';
 import { planText } from './plan-text.ts';
@@ -122,7 +122,7 @@ export async function planCommand(socket: string, paths: readonly string[], { js
     for (const text of checked) say(text);
     return verdict;
   }
-  const { config } = readConfigFile(null);
+  const config = installedConfig();
   const files = readPlanned(paths, config.policyDirs);
   if (files.candidates.length === 0) throw new ControlError('failed', 'no policy files (*.yaml, *.yml) there');
   const given = new Set(files.candidates.map(({ path }) => path));

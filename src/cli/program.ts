@@ -137,8 +137,8 @@ command('reload', 're-read everything now; returns when it is enforced').action(
   const report = await post<ReloadReport>('/v1/reload');
   print(report, () => `generation ${report.generation}`);
   for (const problem of report.problems) complain(problem);
+  if (report.state !== 'enforcing') throw new ControlError('failed', 'not enforced: see netwallctl status');
   if (report.problems.length > 0) exitCode = EXIT.invalidPolicy;
-  else if (report.state !== 'enforcing') throw new ControlError('failed', 'not enforced: see netwallctl status');
 });
 
 command('explain <who> <destination>', 'would it pass, by which line, or what to write; DEST[:PORT[/PROTO]]; exit 6 when refused')

@@ -46,6 +46,7 @@ export async function tryCommand(socket: string, paths: readonly string[], { tim
   process.on('SIGINT', () => post('/v1/try/cancel'));
   // last: from here on somebody may press a key
   const how = lines === null ? 'keep it with: netwallctl try --confirm; roll back with --cancel' : 'press Enter to keep it, Ctrl-C to roll back (from elsewhere: netwallctl try --confirm, --cancel)';
+  if (started.lifted !== undefined) complain(`note: nothing governs ${started.lifted.join(', ')} meanwhile: what is installed has it in a file of the same name, and what is tried has not`);
   complain(`in force until ${new Date(started.until).toLocaleString('sv-SE')}; ${how}`);
   try {
     return tell(await ended);

@@ -201,7 +201,8 @@ export type EventReport = {
 /** The body of `POST /v1/try`: who asks reads the files, as the daemon's unit hides homes and /tmp from it. */
 export type TrialRequest = { readonly files: readonly { /** Absolute. */ readonly path: string; readonly base64: string }[] };
 
-export type TrialReport = { readonly files: readonly string[]; readonly until: string };
+/** `lifted`: in the answer to a start: services of files that are replaced, which nothing governs meanwhile; omitted: none. */
+export type TrialReport = { readonly files: readonly string[]; readonly until: string; readonly lifted?: readonly string[] };
 export type DriftReport = { readonly open: readonly Drift[]; readonly history: readonly Drift[] };
 
 /** A policy's difference: where to (or from where), at which ports, and the entry that makes it. */

@@ -167,6 +167,12 @@ function anywhere(confinements: readonly Confinement[], owner: Pick<Packet, 'uid
   return rule?.target.kind === 'network' && rule.target.network.prefix === 0 ? decided : null;
 }
 
+/** As if one of them had asked for a name that its wildcards cover. */
+function knowing(confinements: readonly Confinement[], one: Confinement, name: string, addresses: readonly Address[]): readonly Confinement[] {
+  if (addresses.length === 0 || nameMatcher(one).allowing(name).length === 0) return confinements;
+  return confinements.map((confinement) => (confinement === one ? { ...one, addresses: new Map(one.addresses).set(name, addresses) } : confinement));
+}
+
 /** `addressesOf`: what DNS gave for a name, before the guard; empty when nobody asked for it. `account`: of `who`, where it is one. */
 export function explain(
   { who, destination, inbound, offline }: Question,
@@ -176,15 +182,17 @@ export function explain(
 ): Explanation {
   const parsed = parseDestinationText(destination);
   if (!parsed.ok) return { ok: false, error: parsed.error };
-  const { host, port, protocol } = parsed.value;
+  const { host: written, port, protocol } = parsed.value;
   const owner = packetOwner(who, confinements, account);
   const idle = confinements.find((confinement) => confinement.service === who);
   if (owner === null) {
     return { ok: false, error: idle === undefined ? `"${who}" is no service, user, group or uid` : `service "${who}" governs nobody yet: its user does not exist` };
   }
-  const read = parseAddress(host);
+  const read = parseAddress(written);
   // an IPv4 address in IPv6's clothes leaves as what it is
   const address = read.ok ? wireAddress(read.value) : null;
+  const name = address === null ? written.toLowerCase().replace(/(?<=.)\.$/, '') : null;
+  const host = name ?? written;
   const base = { port, protocol, service: idle?.service ?? null, direction: inbound ? ('in' as const) : ('out' as const) };
   if (inbound) {
     if (address === null) return { ok: false, error: `"${host}" is no address: --inbound asks who may connect in, which DNS says nothing of` };
@@ -193,10 +201,12 @@ export function explain(
     const shown = `${formatAddress(address)} to port ${port ?? 'any'}/${protocol}`;
     return { ok: true, packet, confinement: decided.confinement, name: null, report: { ...base, ...decision(decided, { host, remote: address, port, protocol }, shown), address: formatAddress(address) } };
   }
-  const name = address === null ? host.toLowerCase() : null;
-  const seen = confinements.find((confinement) => confinement.service === who)?.addresses.get(host.toLowerCase());
-  const candidates = address !== null ? [address] : (seen ?? addressesOf(host.toLowerCase()));
-  const verdicts = candidates.map((remote) => ({ remote, decided: judge(confinements, owner, remote, port ?? 0, protocol) }));
+  const governing = judge(confinements, owner, UNKNOWN_ADDRESS, port ?? 0, protocol).confinement;
+  const seen = name === null ? undefined : governing?.addresses.get(name);
+  const candidates = address !== null || name === null ? [address ?? UNKNOWN_ADDRESS] : (seen ?? addressesOf(name));
+  // what others know of a name that a wildcard covers is what this service gets once it asks
+  const known = name === null || seen !== undefined || governing === null ? confinements : knowing(confinements, governing, name, candidates);
+  const verdicts = candidates.map((remote) => ({ remote, decided: judge(known, owner, remote, port ?? 0, protocol) }));
   // a name passes where any of its addresses does: that is what a program tries
   const best = verdicts.find(({ decided }) => decided.action === 'accept') ?? verdicts[0];
   const wherever = best === undefined ? anywhere(confinements, owner, port ?? 0, protocol) : null;
@@ -204,10 +214,10 @@ export function explain(
   const unasked = name === null || passing?.action !== 'accept' || passing.confinement === null ? null : notLookedUp(passing, passing.confinement, name, { port, protocol });
   if (unasked !== null) return { ok: true, packet: null, confinement: null, name, report: { ...base, ...unasked, address: null } };
   if (wherever !== null) return { ok: true, packet: null, confinement: wherever.confinement, name, report: { ...base, ...decision(wherever, { host, remote: null, port, protocol }, `${host}${port === null ? '' : ` port ${port}`}/${protocol}`), address: null } };
-  const below = best === undefined ? byName(offline, confinements, owner, host.toLowerCase(), port, protocol) : null;
+  const below = best === undefined ? byName(offline, confinements, owner, host, port, protocol) : null;
   if (below !== null) return { ok: true, packet: null, confinement: null, name, report: { ...base, ...below, address: null } };
   if (best === undefined) {
-    const listed = (idle?.allow ?? []).some(({ target }) => target.kind === 'domain' && target.domain.name === host.toLowerCase());
+    const listed = (idle?.allow ?? []).some(({ target }) => target.kind === 'domain' && target.domain.name === name);
     const reason = listed ? `${host} is listed but has no address now` : `${host} is not listed in any policy, so nothing resolves it`;
     const suggestion = listed ? 'netwallctl status shows the error of its look-up' : unlistedSuggestion(idle, host, port, protocol);
     return { ok: true, packet: null, confinement: null, name, report: { ...base, verdict: 'refuse', rule: null, address: null, reason, suggestion } };

@@ -40,9 +40,14 @@ export class Blocks {
     this.#blocks.set(one.service, { since: before?.since ?? since, principals: [...new Set([...(before?.principals ?? []), ...principalsOf(one)])] });
   }
 
-  /** Ends every block that shuts this service. */
+  /** Ends every block as far as it shuts this service: others that another's block shuts as well stay shut. */
   end(one: GovernedBy): void {
-    for (const [service] of this.#covering(one)) this.#blocks.delete(service);
+    const freed = new Set(principalsOf(one));
+    for (const [service, shut] of this.#covering(one)) {
+      const principals = shut.principals.filter((principal) => !freed.has(principal));
+      if (service === one.service || principals.length === 0) this.#blocks.delete(service);
+      else this.#blocks.set(service, { ...shut, principals });
+    }
   }
 
   save(): z.infer<typeof savedBlocks> {

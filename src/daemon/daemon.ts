@@ -266,6 +266,10 @@ export async function startDaemon({ config, log, environment }: DaemonOptions): 
     observe: async (service) => denied.observe(service),
     enforce: () => running.request('names'),
     policyOf: (name) => running.policySet.services.find(({ service }) => service === name)?.linked?.policy ?? null,
+    beside: ({ service, at }) => {
+      const parsed = running.scan.files.find(({ path }) => path === at.file)?.parsed;
+      return parsed === undefined ? [] : [...parsed.policies.flatMap((policy) => (policy.service === service ? [] : [policy.service])), ...parsed.groups.map(({ name }) => `@${name}`)];
+    },
     onChange: (what) => {
       log.warn(what, 'learning');
       events.add('learn', what);

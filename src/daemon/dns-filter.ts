@@ -4,7 +4,7 @@
  */
 import { type Analysis, analyse } from '../dns/answer.ts';
 import { AnswerCache, type CachedAnswer } from '../dns/answer-cache.ts';
-import { codeAnswer, type ExtendedError, fill, truncatedAnswer, unreadableAnswer } from '../dns/render.ts';
+import { codeAnswer, type ExtendedError, fill, fittedAnswer, unreadableAnswer } from '../dns/render.ts';
 import { ownCopy } from '../dns/own-copy.ts';
 import { parseRequest, payloadOf, type Request } from '../dns/request.ts';
 import { EDE, FLAG, RCODE, typeName } from '../dns/types.ts';
@@ -90,17 +90,13 @@ function analysisOf(bytes: Uint8Array): Analysis | null {
   return analysed.ok ? analysed.analysis : null;
 }
 
-/** A confinement that knows these addresses as well. */
-function withAddresses(confinement: Confinement, host: string, seen: readonly Address[]): Confinement {
-  return { ...confinement, addresses: new Map(confinement.addresses).set(host, [...(confinement.addresses.get(host) ?? []), ...seen]) };
-}
-
 export class DnsFilter {
   readonly #options: DnsFilterOptions;
   readonly #services = new Map<string, Served>();
   readonly #cache = new AnswerCache<Answer>();
   /** By question: answers that are on their way. */
   readonly #asked = new Map<string, Promise<Asked>>();
+  #forgotten = 0;
 
   constructor(options: DnsFilterOptions) {
     this.#options = options;
@@ -133,6 +129,9 @@ export class DnsFilter {
   /** Forgets what upstream said, e.g. because other servers are asked from now on. */
   forget(): void {
     this.#cache.clear();
+    // what is on its way is still those servers', and is nobody's after who asked
+    this.#asked.clear();
+    this.#forgotten += 1;
   }
 
   /** The answer to a query that came to a service's listener; null: none. `datagram`: it must fit the client's buffer. */
@@ -150,7 +149,8 @@ export class DnsFilter {
     if (served === undefined) return codeAnswer(request, RCODE.REFUSED, { code: EDE.NOT_READY, text: 'no policy in force' });
     const reply = this.#resolve(served, request);
     if (!datagram) return reply;
-    const fit = (full: Buffer | null) => (full !== null && full.length > payloadOf(request) ? truncatedAnswer(request, full) : full);
+    const room = payloadOf(request);
+    const fit = (full: Buffer | null) => (full !== null && full.length > room ? fittedAnswer(request, full, room) : full);
     return reply instanceof Promise ? reply.then(fit) : fit(reply);
   }
 
@@ -194,6 +194,8 @@ export class DnsFilter {
     served.underWay += 1;
     try {
       const answer = await asked;
+      // its policy went meanwhile; another one of that name did not ask
+      if (this.#services.get(served.service) !== served) return codeAnswer(request, RCODE.REFUSED, { code: EDE.NOT_READY, text: 'no policy in force' });
       // also while it waits for the kernel
       return answer.kind === 'answer' ? await this.#release(served, request, host, answer.cached, false) : this.#failed(served, request, host, answer);
     } finally {
@@ -208,6 +210,7 @@ export class DnsFilter {
 
   /** Asks upstream, once for everybody who waits. */
   async #ask(request: Request, host: string, key: string): Promise<Asked> {
+    const forgotten = this.#forgotten;
     try {
       const outcome = await this.#options.forwarder.ask({ name: host, type: request.type, dnssecOk: request.edns?.dnssecOk === true });
       if (outcome.kind === 'failure') {
@@ -221,10 +224,10 @@ export class DnsFilter {
       const ttl = Math.min(analysed.analysis.ttl, this.#options.limits.maxTtl / 1000);
       const now = performance.now();
       const cached: Answer = { bytes, storedAt: now, expires: now + ttl * 1000, ttl, prepared: new Map(), fresh: analysed.analysis };
-      this.#cache.put(key, cached);
+      if (forgotten === this.#forgotten) this.#cache.put(key, cached);
       return { kind: 'answer', cached };
     } finally {
-      this.#asked.delete(key);
+      if (forgotten === this.#forgotten) this.#asked.delete(key);
     }
   }
 
@@ -297,13 +300,13 @@ export class DnsFilter {
   }
 
   /** Resolves once the addresses are in the kernel; false: they cannot be. */
-  async #open({ confinement: present, statistics, matcher }: Served, host: string, { openings, seen }: View): Promise<boolean> {
+  async #open({ confinement, statistics, matcher }: Served, host: string, { openings }: View): Promise<boolean> {
     const { grant, catchUp } = this.#options;
     // what is denied at some ports is so from the first moment, and not from when its addresses are compiled
-    const confinement = matcher.isDenied(host) ? withAddresses(present, host, seen) : present;
+    const denied = matcher.deniedBy(host);
     const elements = new Map<string, readonly Element[]>();
     for (const { rules, addresses } of openings) {
-      for (const [principal, more] of compileAddresses(confinement, addresses, rules, this.#options)) elements.set(principal, [...(elements.get(principal) ?? []), ...more]);
+      for (const [principal, more] of compileAddresses(confinement, addresses, rules, this.#options, denied)) elements.set(principal, [...(elements.get(principal) ?? []), ...more]);
     }
     if (elements.size === 0) return true;
     try {

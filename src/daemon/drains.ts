@@ -9,11 +9,20 @@ import { type ElementChanges } from '../ruleset/diff.ts';
 import { type Element, elementComment, elementId } from '../ruleset/element.ts';
 import { portsInClass, type ProtocolClass } from '../ruleset/protocol.ts';
 import { denyingRule } from '../ruleset/verdict.ts';
+import { allowedNetworks } from '../ruleset/admitted.ts';
+import { guard } from '../resolve/guard.ts';
 import type { LiveSocket } from '../host/sockets.ts';
 import type { ServiceState } from './desired.ts';
 
 /** Seconds; the packet path renews it with the same figure (skeleton.ts). */
 const DRAIN_SECONDS = 300;
+
+/**
+ * The kernel's sets take 65,536 elements of everybody together (skeleton.ts); with one more nft refuses the whole transaction. Whoever runs the zone of a
+ * listed name decides how many addresses leave: past so many of one principal only those move that a socket is connected to.
+ */
+const MANY_OF_ONE = 1024;
+const MOST_OF_ALL = 60_000;
 
 type DrainKey = { readonly address: string; readonly protocol: ProtocolClass; readonly port: number };
 
@@ -46,12 +55,15 @@ function stillAllowed(confinement: Confinement, drain: Element): boolean {
   const protocol = key.protocol === 'tcp' ? 6 : 17;
   const packet = { uid: null, gid: null, remote: remote.value, protocol, remotePort: key.port, localPort: 0, direction: 'original', syn: false } as const;
   if (denyingRule(confinement, packet) !== null) return false;
+  const networks = allowedNetworks(confinement);
   return confinement.allow.some(
     (rule) =>
       rule.target.kind === 'domain' &&
       // packets renew what drains, and what is only for a while must end
       rule.term === undefined &&
       elementComment(rule.text) === drain.comment &&
+      // the policy may list the name and no longer mean such addresses
+      guard(remote.value, { private: rule.private, networks }).admitted &&
       rule.ports.some((match) => {
         const ports = portsInClass(match, key.protocol);
         return ports !== null && ports.first <= key.port && key.port <= ports.last;
@@ -99,7 +111,7 @@ export class Drains {
         const kept = new Set(ruleset.elements.map(elementId));
         const left = (old.get(ruleset.principal)?.elements ?? []).filter((element) => element.timeout !== null && !kept.has(elementId(element)));
         const exact = left.flatMap((element) => (/_(net|proto)/.test(element.set) ? liveKeys(element, sockets) : [element]));
-        const added = exact.map(drainElement).filter((drain) => stillAllowed(confinement, drain));
+        const added = this.#bounded(ruleset.principal, exact.map(drainElement).filter((drain) => stillAllowed(confinement, drain)), sockets);
         const removed = this.#expel(ruleset.principal, confinement);
         for (const drain of added) this.#remember(ruleset.principal, drain);
         if (added.length + removed.length > 0) changes.set(ruleset.principal, { added, removed });
@@ -124,6 +136,17 @@ export class Drains {
         if (drains.length > 0) changes.set(principal, { added: drains.map((drain) => ({ ...drain, timeout: DRAIN_SECONDS })), removed: [] });
       }
     }
+  }
+
+  /** Those that there is room for. What the kernel has forgotten meanwhile counts until it is looked at. */
+  #bounded(principal: string, drains: readonly Element[], sockets: () => readonly LiveSocket[]): readonly Element[] {
+    if (drains.length === 0) return drains;
+    const [kind = ''] = principal.split(' ');
+    const own = this.#draining.get(principal)?.size ?? 0;
+    const all = [...this.#draining].reduce((sum, [other, { size }]) => sum + (other.startsWith(kind) ? size : 0), 0);
+    if (own + drains.length <= MANY_OF_ONE && all + drains.length <= MOST_OF_ALL) return drains;
+    const live = new Set(sockets().map(({ address, protocol, port }) => `${address} . ${protocol} . ${port}`));
+    return drains.filter(({ key }) => live.has(key.slice(key.indexOf(' . ') + 3))).slice(0, Math.max(0, MOST_OF_ALL - all));
   }
 
   #expel(principal: string, confinement: Confinement): Element[] {

@@ -12,7 +12,7 @@ import { type Counter, type Element, elementId, type ObservedElement } from '../
 import type { Governed } from '../ruleset/guard.ts';
 import { bothParts, partsFor, sameParts } from '../ruleset/parts.ts';
 import { parsePrincipal, planSteps, type Step } from '../ruleset/plan.ts';
-import { MAPS, type Parts, type Table } from '../ruleset/skeleton.ts';
+import { INTERVAL_SETS, MAPS, type Parts, type Table } from '../ruleset/skeleton.ts';
 import { type Operation, type Transaction, transactionText } from '../ruleset/transaction.ts';
 import { countedPermissions, gateCounters } from './counted.ts';
 import { Grants } from './grants.ts';
@@ -35,6 +35,9 @@ export type Observation = { readonly deviations: readonly string[]; readonly dra
 
 /** The table without elements, in words, and with them; null: there is none. */
 type Listing = readonly [skeleton: string | null, table: unknown];
+
+/** Ranges that are renewed in one transaction. */
+const FEW_RANGES = 16;
 
 const isDrain = ({ set }: Element) => set.includes('_drain');
 
@@ -262,8 +265,12 @@ export class Enforcer {
 
   async #renew(elements: readonly Element[]): Promise<void> {
     if (elements.length === 0) return;
-    const add = { do: 'add', elements } as const;
-    await this.#commit((await this.#options.nft.renewsTimeouts()) ? [add] : [{ do: 'remove', elements }, add]);
+    if (await this.#options.nft.renewsTimeouts()) return this.#commit([{ do: 'add', elements }]);
+    // a range that is replaced is missing until all the rest of its transaction is in force (plan.ts): little of it, and nothing else
+    const ranges = elements.filter(({ set }) => INTERVAL_SETS.has(set));
+    const parts = [elements.filter(({ set }) => !INTERVAL_SETS.has(set))];
+    for (let start = 0; start < ranges.length; start += FEW_RANGES) parts.push(ranges.slice(start, start + FEW_RANGES));
+    for (const part of parts) if (part.length > 0) await this.#commit([{ do: 'remove', elements: part }, { do: 'add', elements: part }]);
   }
 
   /** What the gates have counted so far, where a mode is about to change. */
@@ -449,6 +456,11 @@ export class Enforcer {
   /** `Openings.grant`. */
   grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
     return this.#openings.grant(wanted);
+  }
+
+  /** `Openings.settled`. */
+  granted(): Promise<void> {
+    return this.#openings.settled();
   }
 
   /** Removes the table: the only thing that opens the wall. */

@@ -30,14 +30,25 @@ function recordOf(kind: string, id: number, { remote, protocol, remotePort, loca
   return direction === 'reply' ? [`${kind}_denied_ingress${remote.family}`, `${key} . ${localPort}`] : [`${kind}_denied${remote.family}`, `${key} . ${remotePort}`];
 }
 
+/** Each question may start processes, and who may only read may ask. */
+const MOST_QUESTIONS = 32;
+
 export class Explainer {
   readonly #options: ExplainerOptions;
+  #underWay = 0;
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
   }
 
+  /** Throws HostError when too many ask at once. */
   async explain(question: Omit<Question, 'offline'>): Promise<Explanation> {
+    if (this.#underWay >= MOST_QUESTIONS) throw new HostError('explain', `${MOST_QUESTIONS} questions are under way already: try again`);
+    this.#underWay += 1;
+    return this.#answer(question).finally(() => (this.#underWay -= 1));
+  }
+
+  async #answer(question: Omit<Question, 'offline'>): Promise<Explanation> {
     const { services, entry, ownerOf } = this.#options;
     const confinements = services().map(({ confinement }) => confinement);
     const named = confinements.some(({ service }) => service === question.who);
@@ -63,9 +74,11 @@ export class Explainer {
     const wanted = kind === 'user' ? packet.uid : packet.gid;
     const id = ids.find((one) => one === wanted);
     if (id === undefined) return null;
-    const elements = this.#options.services().find((service) => service.confinement === confinement)?.rulesets.find(({ principal }) => principal === `${kind} ${id}`)?.elements ?? [];
+    const elements = this.#options.services().flatMap(({ rulesets }) => rulesets).find(({ principal }) => principal === `${kind} ${id}`)?.elements ?? [];
     const inbound = packet.direction === 'reply';
     const met = elementMet(elements, { remote: packet.remote, protocol: packet.protocol, port: inbound ? packet.localPort : packet.remotePort, inbound });
+    // what passes by no element of its own is counted by none, and not where refused packets are
+    if (report.verdict === 'allow' && met === null) return null;
     const [set, key] = report.verdict === 'allow' && met !== null ? [met.set, met.key] : recordOf(kind, id, packet);
     try {
       return await this.#options.nft.countElement(set, key);

@@ -17,6 +17,8 @@ export type LearningOptions = {
   readonly enforce: () => Promise<void>;
   /** The policy as it is installed; null: there is none any more. */
   readonly policyOf: (service: string) => Policy | null;
+  /** What else is in its file. */
+  readonly beside?: (policy: Policy) => readonly string[];
   readonly onChange: (what: Readonly<Record<string, unknown>>) => void;
   /** Wall clock, milliseconds. */
   readonly now?: () => number;
@@ -131,9 +133,11 @@ export class Learning {
     for (const timer of watch.timers) clearTimeout(timer);
     watch.until = Math.min(watch.until, this.#now());
     await this.#read(watch).catch(() => {});
+    // as it is by now: it may have been edited meanwhile
+    const policy = this.#options.policyOf(service) ?? watch.policy;
     watch.result = learntPolicy({
-      // as it is by now: it may have been edited meanwhile
-      policy: this.#options.policyOf(service) ?? watch.policy,
+      policy,
+      beside: this.#options.beside?.(policy) ?? [],
       since: new Date(watch.since).toISOString(),
       until: new Date(watch.until).toISOString(),
       flows: [...watch.flows.values()],

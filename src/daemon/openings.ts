@@ -41,6 +41,7 @@ export class Openings {
   #joining: (readonly [principal: string, element: Element])[] = [];
   #joined: Promise<void> | null = null;
   #opensFast = true;
+  readonly #underWay = new Set<Promise<boolean>>();
 
   constructor(options: OpeningsOptions) {
     this.#options = options;
@@ -82,11 +83,24 @@ export class Openings {
    * Opens addresses that DNS just gave. Resolves to true once they are in the kernel. False: it takes a run of the reconciler. Throws HostError
    * when nft refuses.
    */
-  async grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
+  grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
+    const granted = this.#grant(wanted);
+    const over = () => void this.#underWay.delete(granted);
+    this.#underWay.add(granted);
+    void granted.then(over, over);
+    return granted;
+  }
+
+  /** Once all that was asked for until now is open, or cannot be. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async #grant(wanted: ReadonlyMap<string, readonly Element[]>): Promise<boolean> {
     const missing = this.#missing(wanted);
     if (missing === null && this.#coming !== null) {
       await this.#coming.done;
-      return this.grant(wanted);
+      return this.#grant(wanted);
     }
     if (missing === null) return false;
     if (missing.length === 0) return true;

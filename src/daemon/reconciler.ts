@@ -64,8 +64,6 @@ export type ReconcilerOptions = Omit<PoliciesInForceOptions, 'onDue'> & {
 
 export type ReconcilerState = 'starting' | 'enforcing' | 'degraded';
 
-/** Longer than an answer waits for the kernel. */
-const SWEEP_MILLISECONDS = 500;
 /** Within one run: somebody may remove the table between two transactions. */
 const ATTEMPTS = 3;
 const RETRY_MILLISECONDS = { first: 100, most: 10_000 };
@@ -226,7 +224,7 @@ export class Reconciler {
     this.#options.dns.serve(after);
     const left = except(before, after);
     const came = except(after, before);
-    const applied = await this.#apply(rulesets, this.#drains.changes(left, came, liveSockets, after), since);
+    const applied = await this.#apply(after, rulesets, this.#drains.changes(left, came, liveSockets, after), since);
     this.#services = after;
     this.#unnamed = unnamed;
     this.#hasEnforced = true;
@@ -272,10 +270,11 @@ export class Reconciler {
     const old = new Map(before.map(({ entry }) => [entry.service, entry.linked]));
     const changed = after.filter(({ entry }) => old.has(entry.service) && old.get(entry.service) !== entry.linked).map(({ entry }) => entry.service);
     if (changed.length === 0) return;
-    setTimeout(() => {
+    // after what began under the policy before, however long nft takes for it: what is not compiled then stays for as long as nothing else changes
+    void this.#options.enforcer.granted().then(() => {
       this.#desired.forget(new Set(changed));
       this.trigger('names');
-    }, SWEEP_MILLISECONDS).unref();
+    });
   }
 
   /** Looks at the kernel where there is reason to; returns how it deviates from what was applied. */
@@ -298,8 +297,9 @@ export class Reconciler {
     return first || this.#failures > 0 ? [] : deviations;
   }
 
-  async #apply(rulesets: readonly PrincipalRuleset[], drains: ReturnType<Drains['changes']>, since: number): Promise<Applied> {
+  async #apply(services: readonly ServiceState[], rulesets: readonly PrincipalRuleset[], planned: ReturnType<Drains['changes']>, since: number): Promise<Applied> {
     const { enforcer } = this.#options;
+    let drains = planned;
     let oneByOne = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -307,7 +307,12 @@ export class Reconciler {
       } catch (error) {
         if (!(error instanceof HostError) || !error.refused || attempt === ATTEMPTS) throw error;
         // either somebody changed the table under us, or nft does not take some policy: start from what the kernel holds
-        const { gone } = await enforcer.observe(rulesets);
+        const { gone, drains: found } = await enforcer.observe(rulesets);
+        if (found === null) {
+          // it is built anew, and what drains is to be in it again
+          this.#drains.lose();
+          drains = this.#drains.changes([], [], liveSockets, services);
+        }
         oneByOne = !gone;
       }
     }

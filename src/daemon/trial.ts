@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { TrialReport } from '../control/api.ts';
 import { HostError, messageOf } from '../host/host-error.ts';
 import { writeFilesTogether } from '../host/state-files.ts';
-import { type BadFile, buildPolicySet, type IdOf, type PolicyFile } from '../policy/policy-set.ts';
+import { type BadFile, buildPolicySet, type IdOf, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
 import { formatProblem } from '../policy/problem.ts';
+import type { Named } from '../resolve/principals.ts';
 import type { Events } from './events.ts';
 
 export type TrialOptions = {
@@ -85,6 +86,7 @@ export class Trial {
       this.#forget();
       return { ok: false, error: 'these policies are not valid', problems };
     }
+    const lifted = this.#liftedBy(set, replaced);
     const before = new Set(this.#options.refused().map(({ path }) => path));
     const enforced = await this.#options.enforce();
     if (this.#running?.files !== files) return { ok: false, error: 'it was cancelled', problems: [] };
@@ -100,7 +102,16 @@ export class Trial {
     }
     this.#proven = files;
     this.#options.events.add('trial', { outcome: 'started', files: [...own], until: until.toISOString() });
-    return { ok: true, value: { files: [...own], until: until.toISOString() } };
+    return { ok: true, value: { files: [...own], until: until.toISOString(), ...(lifted.length > 0 ? { lifted } : {}) } };
+  }
+
+  /** Services that nothing governs any more, under whatever name. */
+  #liftedBy({ services }: PolicySet, replaced: ReadonlySet<string>): readonly string[] {
+    const { installed, idOf } = this.#options;
+    const principals = ({ kind, subjects }: Named) => subjects.map(({ id }) => `${kind} ${typeof id === 'number' ? id : (idOf(kind, id) ?? id)}`);
+    const governed = new Set(services.flatMap((entry) => [entry.service, ...principals(entry)]));
+    const policies = installed().flatMap(({ name, parsed }) => (replaced.has(name) ? parsed.policies : []));
+    return policies.filter((policy) => !governed.has(policy.service) && principals(policy).some((principal) => !governed.has(principal))).map(({ service }) => service);
   }
 
   #forget(): void {

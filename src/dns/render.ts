@@ -8,7 +8,7 @@ import { HEADER, WireError } from './octets.ts';
 import { ownCopy } from './own-copy.ts';
 import type { Edns, Request } from './request.ts';
 import { FLAG, sanitisedTtl, TYPE, UDP_PAYLOAD } from './types.ts';
-import type { WireMessage, WireRecord } from './wire.ts';
+import { readMessage, type WireMessage, type WireRecord } from './wire.ts';
 
 /** A message without OPT, and where TTLs stand in it. */
 export type Template = { readonly bytes: Uint8Array; readonly ttls: readonly number[]; readonly questionEnd: number };
@@ -166,23 +166,36 @@ export function fill({ bytes, ttls, questionEnd }: Template, request: Request, {
 
 type Bare = Pick<Request, 'id' | 'flags'> & { readonly question: Uint8Array | null; readonly edns: Edns | null };
 
-function bare({ id, flags, question, edns }: Bare, rcode: number, extraFlags: number, error: ExtendedError | null): Buffer {
+function bare({ id, flags, question, edns }: Bare, rcode: number, error: ExtendedError | null): Buffer {
   const head = Buffer.alloc(HEADER);
   head.writeUInt16BE(id, 0);
-  head.writeUInt16BE(FLAG.QR | FLAG.RA | (flags & (FLAG.OPCODE | FLAG.RD | FLAG.CD)) | extraFlags | (rcode & FLAG.RCODE), 2);
+  head.writeUInt16BE(FLAG.QR | FLAG.RA | (flags & (FLAG.OPCODE | FLAG.RD | FLAG.CD)) | (rcode & FLAG.RCODE), 2);
   head.writeUInt16BE(question === null ? 0 : 1, 4);
   head.writeUInt16BE(edns === null ? 0 : 1, 10);
   return Buffer.concat([head, question ?? Buffer.alloc(0), ...(edns === null ? [] : [optRecord(edns, rcode >> 4, error)])]);
 }
 
 /** An answer without records. `error` reaches clients that speak EDNS. */
-export const codeAnswer = (request: Request, rcode: number, error: ExtendedError | null = null): Buffer => bare(request, rcode, 0, error);
+export const codeAnswer = (request: Request, rcode: number, error: ExtendedError | null = null): Buffer => bare(request, rcode, error);
 
 /** For a query that could not be read. */
-export const unreadableAnswer = (id: number, flags: number, rcode: number): Buffer => bare({ id, flags, question: null, edns: null }, rcode, 0, null);
+export const unreadableAnswer = (id: number, flags: number, rcode: number): Buffer => bare({ id, flags, question: null, edns: null }, rcode, null);
 
-/** "Ask again over TCP" (RFC 2181 §9). */
-export function truncatedAnswer(request: Request, full: Buffer): Buffer {
-  return bare(request, full.readUInt16BE(2) & FLAG.RCODE, FLAG.TC | (full.readUInt16BE(2) & FLAG.AD), null);
+/**
+ * What of an answer fits into a datagram: the answer section alone is whole for who does not check signatures (RFC 2181 §9). Of a longer one the first
+ * records, for who does not "ask again over TCP", as musl before 1.2.4.
+ */
+export function fittedAnswer(request: Request, full: Buffer, room: number): Buffer {
+  const flags = full.readUInt16BE(2);
+  const { answers, questionEnd } = readMessage(full);
+  const opt = request.edns === null ? Buffer.alloc(0) : optRecord(request.edns, 0, null);
+  const fitting = request.edns?.dnssecOk === true ? [] : answers.slice(0, answers.findLastIndex(({ end }) => end + opt.length <= room) + 1);
+  const isWhole = fitting.length > 0 && fitting.length === answers.length && (flags & FLAG.RCODE) === 0;
+  const fitted = Buffer.concat([full.subarray(0, fitting.at(-1)?.end ?? questionEnd), opt]);
+  fitted.writeUInt16BE(isWhole ? flags : flags | FLAG.TC, 2);
+  fitted.writeUInt16BE(fitting.length, 6);
+  fitted.writeUInt16BE(0, 8);
+  fitted.writeUInt16BE(opt.length === 0 ? 0 : 1, 10);
+  return fitted;
 }
 

@@ -5,10 +5,12 @@ import { basename, join, resolve } from 'node:path';
 import { isPolicyFileName } from '../policy/dropins.ts';
 import { parsePolicyFile } from '../policy/parse.ts';
 import { type BadFile, buildPolicySet, type PolicyFile, type PolicySet } from '../policy/policy-set.ts';
+import { hasErrors } from '../policy/problem.ts';
 import { HostError, messageOf } from './host-error.ts';
 import { openPolicyFiles } from './policy-files.ts';
 
-export type Checked = { readonly set: PolicySet; readonly files: number; readonly bad: readonly BadFile[] };
+/** `broken`: installed files that are good now, and would not be with the candidates. */
+export type Checked = { readonly set: PolicySet; readonly files: number; readonly bad: readonly BadFile[]; readonly broken: readonly BadFile[] };
 
 /** A file that is not installed: its absolute path, and what is in it. */
 export type CandidateFile = { readonly path: string; readonly bytes: Uint8Array };
@@ -37,7 +39,7 @@ function expand(path: string): string[] {
 export function checkInstalled(directories: readonly string[]): Checked {
   const { files } = openPolicyFiles(directories).scan({ full: true, settle: false });
   const set = buildPolicySet(files, new Map(), () => null);
-  return { set, files: files.length, bad: set.badFiles };
+  return { set, files: files.length, bad: set.badFiles, broken: [] };
 }
 
 /** Policy files, and those in directories, whoever owns them. Throws HostError when one cannot be read. */
@@ -65,13 +67,14 @@ const readCandidates = (paths: readonly string[]): readonly PolicyFile[] => pars
 export function checkCandidates(paths: readonly string[], directories: readonly string[]): Checked {
   const candidates = readCandidates(paths);
   const names = new Set(candidates.map(({ name }) => name));
-  const installed = openPolicyFiles(directories)
-    .scan({ full: true, settle: false })
-    .files.filter(({ name }) => !names.has(name));
+  const installed = openPolicyFiles(directories).scan({ full: true, settle: false }).files;
+  const before = buildPolicySet(installed, new Map(), () => null);
   // what is installed goes first: it is the newcomer that is at fault
-  const set = buildPolicySet([...installed, ...candidates], new Map(), () => null);
+  const set = buildPolicySet([...installed.filter(({ name }) => !names.has(name)), ...candidates], new Map(), () => null);
   const own = new Set(candidates.map(({ path }) => path));
-  return { set, files: candidates.length, bad: set.badFiles.filter(({ path }) => own.has(path)) };
+  const already = new Set(before.badFiles.filter(({ problems }) => hasErrors(problems)).map(({ path }) => path));
+  const broken = set.badFiles.filter(({ path, problems }) => hasErrors(problems) && !own.has(path) && !already.has(path));
+  return { set, files: candidates.length, bad: set.badFiles.filter(({ path }) => own.has(path)), broken };
 }
 
 export type Planned = { readonly installed: readonly PolicyFile[]; /** Each candidate in the place of an installed file of the same name. */ readonly over: readonly PolicyFile[]; readonly candidates: readonly PolicyFile[] };

@@ -20,7 +20,7 @@ export type Forwarder = {
 };
 
 export type ForwarderOptions = {
-  /** In the order of preference; asked for with each question, as it may change. */
+  /** In the order of preference; asked for with each try, as it may change. The same array as long as it does not. */
   readonly servers: () => readonly NameServer[];
   /** Milliseconds for each try. */
   readonly timeout: number;
@@ -31,6 +31,8 @@ export type ForwarderOptions = {
 
 /** A server that failed is asked last for this long. */
 const DEMOTED_MILLISECONDS = 30_000;
+/** For so long a server in whose place somebody tried to answer is asked over TCP alone: which ports are open every local user can read. */
+const GUESSED_MILLISECONDS = 60_000;
 const MOST_UNDER_WAY = 8192;
 const CODES: Readonly<Record<number, string>> = { [RCODE.FORMERR]: 'FORMERR', [RCODE.SERVFAIL]: 'SERVFAIL', [RCODE.NOTIMP]: 'NOTIMP', [RCODE.REFUSED]: 'REFUSED' };
 
@@ -40,6 +42,9 @@ class Server {
   readonly #encrypted: boolean;
   readonly text: string;
   demotedUntil = 0;
+  /** When an answer came last. */
+  heard = Number.NEGATIVE_INFINITY;
+  #guessedUntil = 0;
 
   constructor(server: NameServer) {
     this.#udp = new UdpPool(server);
@@ -49,11 +54,16 @@ class Server {
   }
 
   async ask(question: Question, timeout: number): Promise<{ readonly message: Buffer; readonly query: SentQuery }> {
-    if (!this.#encrypted) {
+    if (!this.#encrypted && performance.now() >= this.#guessedUntil) {
       const received = await this.#udp.ask(question, timeout);
-      if (received !== 'guessed' && !isTruncated(received.message)) return received;
+      if (received === 'guessed') this.#guessedUntil = performance.now() + GUESSED_MILLISECONDS;
+      else {
+        this.heard = performance.now();
+        if (!isTruncated(received.message)) return received;
+      }
     }
     const received = await this.#stream.ask(question, timeout);
+    this.heard = performance.now();
     if (isTruncated(received.message)) throw new Error('truncated answer over a stream');
     return received;
   }
@@ -69,6 +79,7 @@ export function openForwarder({ servers: listServers, timeout, tries, requireAd 
   let last: readonly NameServer[] = [];
   let order: readonly Server[] = [];
   let underWay = 0;
+  let isClosed = false;
 
   /** Servers that are no longer listed end what they have under way: its answer would be the old network's. */
   function takeOver(list: readonly NameServer[]): void {
@@ -97,10 +108,12 @@ export function openForwarder({ servers: listServers, timeout, tries, requireAd 
   async function ask(question: Question): Promise<ForwardOutcome> {
     const failures: string[] = [];
     let refused: Buffer | null = null;
-    const list = inOrder();
+    let list = inOrder();
+    let listed = last;
     for (let attempt = 0; attempt < tries; attempt += 1) {
       const server = list[attempt % list.length];
       if (server === undefined) return { kind: 'failure', reason: 'no name server is known', bytes: null };
+      const asked = performance.now();
       try {
         const { message, query } = await server.ask(question, timeout);
         server.demotedUntil = 0;
@@ -113,7 +126,13 @@ export function openForwarder({ servers: listServers, timeout, tries, requireAd 
       } catch (error) {
         const what = messageOf(error);
         failures.push(`${server.text}: ${what === 'no answer' ? `no answer within ${timeout} ms` : what}`);
-        server.demotedUntil = performance.now() + DEMOTED_MILLISECONDS;
+        // the fault of one name, which its zone can see to, does not send everybody to another server
+        if (server.heard < asked) server.demotedUntil = performance.now() + DEMOTED_MILLISECONDS;
+      }
+      if (isClosed) break;
+      if (listServers() !== listed) {
+        list = inOrder();
+        listed = last;
       }
     }
     return { kind: 'failure', reason: [...new Set(failures)].join('; '), bytes: refused };
@@ -130,6 +149,7 @@ export function openForwarder({ servers: listServers, timeout, tries, requireAd 
       }
     },
     close() {
+      isClosed = true;
       for (const server of known.values()) server.close();
       known.clear();
       order = [];

@@ -8,7 +8,7 @@ const RESOLV_CONF = '/etc/resolv.conf';
 
 const addressesOf = (servers: readonly NameServer[]): readonly Address[] =>
   servers.flatMap(({ address }) => {
-    const parsed = parseAddress(address);
+    const parsed = parseAddress(address.split('%', 1)[0] ?? '');
     return parsed.ok ? [parsed.value] : [];
   });
 

@@ -1,7 +1,7 @@
 /** The one door to the kernel's tables: apply a script, list a table. */
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { Counter } from '../ruleset/element.ts';
+import { type Counter, writtenKey } from '../ruleset/element.ts';
 import { HostError, messageOf } from './host-error.ts';
 import { renewsTimeouts } from './nft-features.ts';
 import type { OwnProcesses } from './nft-own.ts';
@@ -127,7 +127,7 @@ export function openNft({ nft, table, runtimeDir, own, onApplied = () => {} }: N
     listSet: (kind, name) => list('nft list', ['-n', '-j', 'list', kind, 'inet', table, name]),
     async countElement(set, key) {
       // nft 1.0.6 answers this one as text, whatever is asked for
-      const text = await run(nft, 'nft get', ['-n', 'get', 'element', 'inet', table, set, `{ ${key} }`]);
+      const text = await run(nft, 'nft get', ['-n', 'get', 'element', 'inet', table, set, `{ ${writtenKey(key)} }`]);
       const [, packets, bytes] = /counter packets (\d+) bytes (\d+)/.exec(text ?? '') ?? [];
       return packets === undefined ? null : { packets: Number(packets), bytes: Number(bytes) };
     },

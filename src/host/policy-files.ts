@@ -91,13 +91,13 @@ function trustProblems(path: string, homes: readonly string[], file: Stats): Pro
   if (!isTrusted(file)) {
     problems.push(refusal(path, 'the file must belong to root and be writable by nobody else', `chown root: ${path} && chmod go-w ${path}`));
   }
-  for (const directory of homes) {
-    if (!isTrusted(statSync(directory))) {
-      problems.push(refusal(path, `its directory ${directory} must belong to root and be writable by nobody else`, `chown root: ${directory} && chmod go-w ${directory}`));
-    }
-  }
-  return problems;
+  return [...problems, ...homeProblems(path, homes)];
 }
+
+const homeProblems = (path: string, homes: readonly string[]): Problem[] =>
+  homes.flatMap((directory) =>
+    isTrusted(statSync(directory)) ? [] : [refusal(path, `its directory ${directory} must belong to root and be writable by nobody else`, `chown root: ${directory} && chmod go-w ${directory}`)],
+  );
 
 function readRegular(path: string): { bytes: Uint8Array; stats: Stats } {
   // O_NONBLOCK: a FIFO of that name must not hang the daemon
@@ -142,7 +142,8 @@ function load(name: string, path: string, before: PolicyFile | undefined): { fil
     const refusals = trustProblems(path, homes, stats);
     const text = Buffer.from(bytes).toString('utf8');
     const hash = createHash('sha256').update(bytes).digest('hex');
-    const empty = text.trim() === '';
+    // what others than root may write to says nothing, and so not that its policy is lifted either
+    const empty = text.trim() === '' && refusals.length === 0;
     if (before?.hash === hash && before.path === path && JSON.stringify(before.refusals) === JSON.stringify(refusals)) return { file: before, homes, empty };
     return { file: { name, path, hash, text, parsed: parsePolicyFile(path, bytes), refusals }, homes, empty };
   } catch (error) {
@@ -194,7 +195,16 @@ export function openPolicyFiles(directories: readonly string[]): PolicyFiles {
   function examine(name: string, path: string, full: boolean): Known | null {
     try {
       const stats = statSync(path);
-      if (stats.isCharacterDevice()) return { ...identityOf(stats), stamp: '', homes: [], file: { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals: [] }, empty: true };
+      if (stats.isCharacterDevice()) {
+        // of the device itself it does not matter who may write to it, only of the link
+        const before = known.get(path)?.file;
+        const refusals = homeProblems(path, homesOf(path));
+        const same = before?.hash === '' && JSON.stringify(before.refusals) === JSON.stringify(refusals);
+        const file = same ? before : { name, path, hash: '', text: '', parsed: parsePolicyFile(path, ''), refusals };
+        const now = { ...identityOf(stats), stamp: '', homes: [], file, empty: refusals.length === 0 };
+        known.set(path, now);
+        return now;
+      }
       const stampIn = (homes: readonly string[]) => [stampOf(path, stats), ...homes.map(stampOfDirectory)].join(' ');
       const before = known.get(path);
       if (!full && before !== undefined && before.stamp === stampIn(before.homes)) return before;

@@ -33,6 +33,8 @@ export class Resolver {
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
   #idle: (() => void)[] = [];
+  /** Who waits for one domain to have been asked for again. */
+  readonly #asking = new Map<string, (() => void)[]>();
 
   constructor(options: ResolverOptions) {
     this.#options = options;
@@ -74,8 +76,9 @@ export class Resolver {
     if (!this.#book.has(domain)) return false;
     this.#forced.add(domain);
     this.#queue.set(domain, 0);
+    const asked = new Promise<void>((resolve) => this.#asking.set(domain, [...(this.#asking.get(domain) ?? []), resolve]));
     this.#turn();
-    await this.idle();
+    await asked;
     return true;
   }
 
@@ -97,6 +100,11 @@ export class Resolver {
   }
 
   #settle(): void {
+    for (const [domain, waiting] of this.#asking) {
+      if (this.#book.has(domain) && (this.#forced.has(domain) || this.#underWay.has(domain))) continue;
+      this.#asking.delete(domain);
+      for (const resolve of waiting) resolve();
+    }
     if (this.#idle.length === 0 || this.#underWay.size > 0 || [...this.#book.values()].some((entry) => dueOf(entry) === null)) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }

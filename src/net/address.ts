@@ -74,6 +74,8 @@ export function formatAddress(address: Address): string {
   if (address.family === 4) {
     return formatQuad(Number(address.value));
   }
+  // glibc prints the IPv4-compatible form with a dotted tail as well, but for those that are a single group
+  if (address.value >> 32n === 0n && address.value > 0xffffn) return `::${formatQuad(Number(address.value))}`;
   return address.value >> 32n === IPV4_MAPPED
     ? `::ffff:${formatQuad(Number(address.value & maxValue(4)))}`
     : formatGroups(address.value);

@@ -34,6 +34,8 @@ export type LearntInput = {
   readonly queries: readonly { readonly name: string; readonly type: string; readonly count: number }[];
   /** Siblings become `*.example.com`. */
   readonly wildcards: boolean;
+  /** What else is in the file of the policy: services, and groups as `@name`. */
+  readonly beside?: readonly string[];
 };
 
 /** A wildcard stands for at least so many names. */
@@ -180,7 +182,7 @@ function ingressLines({ flows, policy }: LearntInput): string[] {
 
 /** The text of a policy file. What was seen and cannot be said is in its comments. */
 export function learntPolicy(input: LearntInput): string {
-  const { policy, since, until, queries } = input;
+  const { policy, since, until, queries, beside = [] } = input;
   const egress = egressLines(input);
   const unused = queries.filter(({ name }) => !egress.names.has(name));
   // names that it uses are to be answered
@@ -189,6 +191,7 @@ export function learntPolicy(input: LearntInput): string {
   const lines = [
     `# Learnt by netwalld from what ${policy.service} did between ${since} and ${until}.`,
     '# It knows nothing of what the service does on other days: read it before you install it.',
+    ...(beside.length === 0 ? [] : [`# ${visible(policy.at.file)} also holds ${beside.join(', ')}: in a file that takes its place they must be as well, or nothing governs them any more.`]),
     ...egress.comments.map((comment) => `# Seen, and not below: ${comment}`),
     ...unused.map(({ name, type, count }) => `# Asked for (${count}×) without a connection: ${visible(name)} ${type}`),
     `service: ${policy.service}`,

@@ -132,8 +132,11 @@ function claim(policies: readonly Policy[], claims: Claims, idOf: IdOf): Problem
       claims.services.set(service, at);
       services.push(service);
     }
+    // two names of one id, or a name and its number, are one principal of one policy
+    const own = new Set<string>();
     for (const subject of subjects) {
       for (const key of claimKeys(kind, subject, idOf)) {
+        if (own.has(key)) continue;
         const other = claims.principals.get(key);
         if (other !== undefined) {
           problems.push({
@@ -144,6 +147,7 @@ function claim(policies: readonly Policy[], claims: Claims, idOf: IdOf): Problem
           });
           break;
         }
+        own.add(key);
         claims.principals.set(key, { service, at: subject.at });
         principals.push(key);
       }

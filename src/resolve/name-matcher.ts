@@ -33,9 +33,9 @@ export type NameMatcher = {
   readonly allowing: (host: string) => readonly Rule[];
   /** The deny entry that refuses a name altogether, at every port; null: there is none. */
   readonly denying: (host: string) => Rule | null;
-  /** Whether a deny entry lists a name, be it for some ports only: its addresses are not open at those, as soon as they are known. */
-  readonly isDenied: (host: string) => boolean;
-  /** Listed by itself, not by a wildcard: it is resolved ahead. */
+  /** The deny entries that list a name, be it for some ports only: its addresses are not open at those, as soon as they are known. */
+  readonly deniedBy: (host: string) => readonly Rule[];
+  /** Listed by itself, be it to be denied, and not by a wildcard alone: it is resolved ahead, and the address book has its addresses. */
   readonly isExact: (host: string) => boolean;
 };
 
@@ -49,8 +49,8 @@ export function nameMatcher(linked: Entries): NameMatcher {
   const matcher: NameMatcher = {
     allowing: (host) => find(allow, host),
     denying: (host) => find(deny, host).find(everyPort) ?? null,
-    isDenied: (host) => find(deny, host).length > 0,
-    isExact: (host) => allow.exact.has(host),
+    deniedBy: (host) => find(deny, host),
+    isExact: (host) => allow.exact.has(host) || deny.exact.has(host),
   };
   matchers.set(linked, matcher);
   return matcher;

@@ -36,6 +36,13 @@ export function isWhole(text: string): boolean {
   return sealed(text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1)) === text;
 }
 
+/** Ids that a script governs: the keys of its mode maps. */
+export function bootIds(text: string): Readonly<Record<'user' | 'group', ReadonlySet<number>>> {
+  const lines = (kind: string) => [...text.matchAll(new RegExp(`^add element inet \\S+ ${kind}_mode \\{(.*)\\}$`, 'gm'))].map(([, elements = '']) => elements);
+  const of = (kind: string) => new Set(lines(kind).flatMap((elements) => [...elements.matchAll(/(\d+)"?(?: [^,:]*)? :/g)].map(([, id]) => Number(id))));
+  return { user: of('user'), group: of('group') };
+}
+
 /** What was enforced last. `audited`: whether the installed policy of a service says so; others that are only watched now are enforced after a boot. */
 export function bootScript(table: Table, rulesets: readonly PrincipalRuleset[], audited: (service: string) => boolean): Generator<string> {
   // what is only for a while is not for the next boot: the daemon knows how much of it is left

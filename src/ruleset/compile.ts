@@ -177,10 +177,14 @@ function groundsOf(confinement: Confinement, family: Family): Grounds {
   return found;
 }
 
-function addressPermissions(confinement: Confinement, addresses: readonly Domains[], { addressTimeout }: CompileOptions): Permission[] {
+/** `denied`: rules that hold at all of these addresses, known to the confinement or not. */
+function addressPermissions(confinement: Confinement, addresses: readonly Domains[], { addressTimeout }: CompileOptions, denied: readonly Rule[] = []): Permission[] {
+  const deniedPorts = (wanted: ProtocolClass) => denied.flatMap(({ ports }) => ports.flatMap((match) => portsInClass(match, wanted) ?? []));
   return addresses.flatMap((domains) => {
     const { family } = domains.address;
-    return permissions(paintAddress(domains, groundsOf(confinement, family).taken), family, EGRESS, describeName, addressTimeout);
+    const { taken } = groundsOf(confinement, family);
+    const closed = denied.length === 0 ? taken : (wanted: ProtocolClass, at: bigint) => [...taken(wanted, at), ...deniedPorts(wanted)];
+    return permissions(paintAddress(domains, closed), family, EGRESS, describeName, addressTimeout);
   });
 }
 
@@ -253,12 +257,12 @@ const elementFor = (kind: PrincipalKind, id: number, { set, tail, timeout, until
 
 /**
  * Elements for addresses that DNS gave for a name just now, by rules that list the name: what `compileService` will say of them
- * once they are in `addresses`, as far as these rules go. By principal. The guard has admitted them.
+ * once they are in `addresses`, as far as these rules go. By principal. The guard has admitted them. `denied`: deny rules that list the name.
  */
-export function compileAddresses(confinement: Confinement, addresses: readonly Address[], rules: readonly Rule[], options: CompileOptions): ReadonlyMap<string, readonly Element[]> {
+export function compileAddresses(confinement: Confinement, addresses: readonly Address[], rules: readonly Rule[], options: CompileOptions, denied: readonly Rule[] = []): ReadonlyMap<string, readonly Element[]> {
   const { kind, ids, mode } = confinement;
   if (mode === 'block') return new Map();
-  const found = addressPermissions(confinement, addresses.map((address) => ({ address, rules })), options);
+  const found = addressPermissions(confinement, addresses.map((address) => ({ address, rules })), options, denied);
   return new Map(ids.map((id) => [principalName(kind, id), found.map((permission) => elementFor(kind, id, permission))]));
 }
 

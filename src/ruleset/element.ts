@@ -32,6 +32,14 @@ export type ObservedElement = Element & {
 /** Identity of an element in its table. */
 export const elementId = (element: Pick<Element, 'set' | 'key'>): string => `${element.set} ${element.key}`;
 
+/** An id as nft is to read it. It takes what it reads for a name first (getpwnam), and where NSS knows a user called "1001" the element would be that user's. No name begins with a tab, which strtoul skips; nss-systemd refuses it at once, and would ask around for "+1001". */
+const WRITTEN_ID = '"\t$&"';
+
+export const writtenKey = (key: string): string => key.replace(/^\d+/, WRITTEN_ID);
+
+/** As a range of one. */
+export const writtenRange = (key: string): string => key.replace(/^\d+/, `${WRITTEN_ID}-${WRITTEN_ID}`);
+
 /** Same content, whatever the counters, the time left and the comment. */
 export function sameElement(a: Element, b: Element): boolean {
   return a.set === b.set && a.key === b.key && a.mode === b.mode && a.port === b.port && (a.timeout === null) === (b.timeout === null) && a.until === b.until;

@@ -7,6 +7,7 @@
  * ingress does not allow them; there the kernel does not say whose a packet is, so the sockets are named by port. And it keeps everybody
  * from the daemon's own DNS listeners whose query was not turned there: the port tells whose a query is.
  */
+import { writtenKey } from './element.ts';
 import { GUARD_PRIORITY, OWN_SOCKETS, type Table } from './skeleton.ts';
 
 const SETS = {
@@ -36,9 +37,10 @@ export const guardName = (table: Table) => `${table.name}_guard`;
 
 /** In an interval set nft 1.0.6 finds a key without a range only if one part is written as a range. */
 const deleted = (set: SetName, key: string) => (set.startsWith('admitted') ? key.replace(/^\d+/, '$&-$&') : key);
+const written = (set: SetName, key: string) => (set === 'users' || set === 'groups' ? writtenKey(key) : key);
 
 const elements = (verb: 'add' | 'delete', name: string, set: SetName, keys: readonly string[]) =>
-  keys.length === 0 ? [] : [`${verb} element inet ${name} ${set} { ${keys.map((key) => (verb === 'delete' ? deleted(set, key) : key)).join(', ')} }`];
+  keys.length === 0 ? [] : [`${verb} element inet ${name} ${set} { ${keys.map((key) => written(set, verb === 'delete' ? deleted(set, key) : key)).join(', ')} }`];
 
 /** Asking whose a packet is is most of what the guard costs the packets of others, and hardly a host has groups that are governed. */
 const outputRules = (mark: number, { users, groups }: Governed): readonly string[] => [

@@ -3,7 +3,7 @@
  * complains about is the operation that failed.
  */
 import type { ElementChanges } from './diff.ts';
-import { type Counter, type Element, timeoutAt } from './element.ts';
+import { type Counter, type Element, timeoutAt, writtenKey, writtenRange } from './element.ts';
 import { ALL_PARTS, chainNames, INTERVAL_SETS, type Parts, plainDeclaration, skeletonText, type Table } from './skeleton.ts';
 
 export type Operation =
@@ -55,7 +55,7 @@ function commands(elements: readonly Element[]): (readonly [set: string, element
 export function elementText(element: Element, counter?: Counter, now = 0): string {
   const { set, key, mode, port, comment } = element;
   const timeout = timeoutAt(element, now);
-  const parts = [key];
+  const parts = [writtenKey(key)];
   if (counter !== undefined) parts.push(`counter packets ${counter.packets} bytes ${counter.bytes}`);
   if (timeout !== null) parts.push(`timeout ${timeout}s`);
   if (comment !== null) parts.push(`comment "${comment}"`);
@@ -87,7 +87,7 @@ function openLines(table: string, elements: readonly Element[], now: number): st
  * The key as `delete element` takes it. In a set of intervals nft 1.0.6 does not find a key without a range unless one part is
  * written as a range: it adds such keys with an upper end, and looks for them without.
  */
-const deletedKey = ({ set, key }: Element) => (INTERVAL_SETS.has(set) ? key.replace(/^\d+/, '$&-$&') : key);
+const deletedKey = ({ set, key }: Element) => (INTERVAL_SETS.has(set) ? writtenRange(key) : writtenKey(key));
 
 /**
  * Removing names keys alone. A timed element may run out on its way to the kernel, and deleting what is gone fails the whole

@@ -94,7 +94,8 @@ function judge(confinement: Confinement, packet: Packet): { allowed: boolean; ru
   const midstream = packet.protocol === 6 && !packet.syn;
   const [first, second] = packet.direction === 'reply' ? [ingress, egress] : [egress, ingress];
   const rule = first ?? (midstream ? second : null);
-  return { allowed: rule !== null, rule: rule ?? denied };
+  // what may go out says nothing of who may come in
+  return { allowed: rule !== null, rule: rule ?? (packet.direction === 'reply' ? null : denied) };
 }
 
 /** A user policy decides before a group policy, as `output` asks the uid's map first. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { explain } from '../../src/control/explain.ts';
-import { confinements } from '../ruleset/policies.ts';
+import { address, confinements } from '../ruleset/policies.ts';
 
 const POLICY = `service: webapp
 match: { user: 1001 }
@@ -99,4 +99,75 @@ test('without the daemon a listed name is what it says, also where nobody knows 
   t.like(answer('api.example.com:22'), { verdict: 'refuse' });
   t.like(answer('www.example.com:443'), { verdict: 'refuse' });
   t.like(answer('10.1.2.3:443'), { verdict: 'allow' });
+});
+
+const WILD = `service: webapp
+match: { user: 1001 }
+egress:
+  allow:
+    - { to: "*.example.com", ports: [443] }
+  deny:
+    - to: bad.example.com
+`;
+const LISTING = `service: other
+match: { user: 1002 }
+egress:
+  allow:
+    - { to: [db.example.com, bad.example.com, org.example.org], ports: [443], private: true }
+`;
+/** What "other" resolved is in the address book; "webapp" knows only what it asked for itself. */
+function between(book: Readonly<Record<string, readonly string[]>>, sightings: Readonly<Record<string, readonly string[]>> = {}) {
+  const all = [...confinements(WILD, { addresses: sightings }), ...confinements(LISTING, { addresses: book })];
+  return (destination: string, who = 'webapp') => {
+    const answer = explain({ who, destination, inbound: false, offline: false }, all, (name) => (book[name] ?? []).map(address), null);
+    return answer.ok ? answer.report : answer.error;
+  };
+}
+
+const BETWEEN: readonly [what: string, destination: string, leadsTo: string, expected: object][] = [
+  ['a name that another service resolved and a wildcard covers', 'db.example.com:443', '45.64.7.1', { verdict: 'allow', rule: { line: 5 }, address: '45.64.7.1', reason: 'allowed by *.example.com' }],
+  ['… at a port that it does not open', 'db.example.com:22', '45.64.7.1', { verdict: 'refuse', rule: null }],
+  ['… at an address that the guard keeps out', 'db.example.com:443', '10.0.0.5', { verdict: 'refuse', rule: null, address: '10.0.0.5' }],
+  ['… and a deny entry is against', 'bad.example.com:443', '45.64.7.2', { verdict: 'refuse', rule: { line: 7 }, reason: 'denied by bad.example.com' }],
+  ['a name that another service resolved and nothing covers', 'org.example.org:443', '45.64.7.3', { verdict: 'refuse', rule: null }],
+];
+for (const [what, destination, leadsTo, expected] of BETWEEN) {
+  test(`${what}: ${destination} at ${leadsTo}`, (t) => {
+    const ask = between({ [destination.replace(/:.*/, '')]: [leadsTo] });
+    for (const who of ['webapp', '1001']) t.like(ask(destination, who), expected, who);
+  });
+}
+
+test('the guard is named where it keeps out what another service resolved', (t) => {
+  const report = between({ 'db.example.com': ['10.0.0.5'] })('db.example.com:443');
+  t.regex(typeof report === 'string' ? report : report.reason, /^\*\.example\.com is listed at .*:5, but 10\.0\.0\.5 is /);
+});
+
+test("whoever is asked about, by name or by uid, a service's own sightings come first", (t) => {
+  const seen = between({ 'db.example.com': ['10.0.0.5'] }, { 'db.example.com': ['45.64.7.9'], 'own.example.com': ['45.64.7.8'] });
+  for (const who of ['webapp', '1001']) {
+    t.like(seen('own.example.com:443', who), { verdict: 'allow', address: '45.64.7.8' }, who);
+    t.like(seen('db.example.com:443', who), { verdict: 'allow', address: '45.64.7.9' }, who);
+  }
+  t.like(seen('db.example.com:443', '1002'), { verdict: 'allow', address: '10.0.0.5', rule: { line: 5 } });
+});
+
+const ALIKE: readonly [plain: string, others: readonly string[]][] = [
+  ['api.example.com:443', ['api.example.com.:443', 'API.Example.com:443', 'API.example.COM.:443']],
+  ['api.example.com:22', ['api.example.com.:22', 'API.example.com:22']],
+  ['www.example.com:443', ['www.example.com.:443', 'WWW.example.com.:443']],
+  ['example.org', ['example.org.', 'Example.ORG']],
+];
+for (const [plain, others] of ALIKE) {
+  test(`a final dot and capitals say nothing: ${plain}`, (t) => {
+    for (const other of others) t.deepEqual(ask(other), ask(plain), other);
+  });
+}
+
+test('who may not come in is not told of what may not go out', (t) => {
+  const closed = { verdict: 'refuse', rule: null, reason: 'no ingress entry allows 10.9.1.1 to port 8081/tcp' };
+  const report = ask('10.9.1.1:8081', 'webapp', { inbound: true });
+  t.like(report, closed);
+  t.regex(typeof report === 'string' ? report : (report.suggestion ?? ''), /^under ingress\.allow add: - \{ from: 10\.9\.1\.1, ports: \[8081\] \}/);
+  t.like(ask('10.9.1.1:8080', 'webapp', { inbound: true }), { verdict: 'allow', rule: { line: 12 } });
 });

@@ -13,7 +13,7 @@ import { linkPolicy } from '../../src/policy/rule.ts';
 import { PassiveDns } from '../../src/resolve/passive-dns.ts';
 import { Sightings } from '../../src/resolve/sightings.ts';
 import { confine } from '../../src/ruleset/confinement.ts';
-import { a, ipv4, message, name, opt, QNAME, query, questionOf, record, svcb } from '../dns/bytes.ts';
+import { a, ipv4, message, name, opt, QNAME, query, questionOf, record, type Sections, svcb } from '../dns/bytes.ts';
 
 const POLICY = `service: webapp
 match: { user: 1001 }
@@ -79,6 +79,7 @@ function start(reply: (asked: string, type: number) => ForwardOutcome | Promise<
 const ok = (host: string, type: number, answers: readonly Uint8Array[], flags = 0x8180): ForwardOutcome => ({ kind: 'reply', bytes: message({ flags, question: questionOf(name(host), type), answers }) });
 const good = (host: string, type: number) => ok(host, type, [a('45.64.7.1')]);
 const rcode = (answer: Buffer | null) => (answer === null ? -1 : answer.readUInt16BE(2) & 15);
+const isTruncated = (answer: Buffer | null) => ((answer?.[2] ?? 0) & 2) !== 0;
 const addresses = (answer: Buffer | null) => (answer === null ? [] : (decode(answer).answers ?? []).flatMap((one) => (one.type === 'A' ? [one.data] : [])));
 const askFor = (filter: DnsFilter, host: string, service = 'webapp', datagram = true) => Promise.resolve(filter.answer(service, query(name(host)), datagram));
 
@@ -193,11 +194,35 @@ test('a TTL of zero is not kept', async (t) => {
   t.is(asked.length, 2);
 });
 
-test('what does not fit a datagram is truncated; over TCP it is whole', async (t) => {
-  const { filter } = start((host, type) => ok(host, type, [a('45.64.7.1'), ...Array.from({ length: 100 }, (_, index) => a(`45.64.8.${index}`))]));
-  const short = await askFor(filter, 'api.example.com');
-  t.true(((short?.[2] ?? 0) & 2) !== 0 && (short?.length ?? 9999) < 512);
-  t.is(addresses(await askFor(filter, 'api.example.com', 'webapp', false)).length, 101);
+const FITTING: readonly (readonly [what: string, more: Sections & { readonly edns?: boolean }, room: number, least: number, most: number])[] = [
+  ['without EDNS', { edns: false }, 512, 20, 30],
+  ['with EDNS', {}, 1232, 70, 80],
+  ['with DO', { additionals: [opt({ dnssecOk: true })] }, 1232, 0, 0],
+];
+for (const [what, more, room, least, most] of FITTING) {
+  test(`what does not fit a datagram is truncated, and carries the first records; over TCP it is whole: ${what}`, async (t) => {
+    const { filter } = start((host, type) => ok(host, type, [a('45.64.7.1'), ...Array.from({ length: 100 }, (_, index) => a(`45.64.8.${index}`))]));
+    const asked = query(name('api.example.com'), 1, more);
+    const short = await filter.answer('webapp', asked, true);
+    t.true(isTruncated(short) && (short?.length ?? 9999) <= room);
+    const whole = addresses(await filter.answer('webapp', asked, false));
+    t.is(whole.length, 101);
+    const first = addresses(short);
+    t.true(first.length >= least && first.length <= most, `${first.length}`);
+    t.deepEqual(first, whole.slice(0, first.length));
+  });
+}
+
+test('where only what goes with the answer does not fit, the answer is whole without it', async (t) => {
+  const texts = Array.from({ length: 20 }, () => record(QNAME, 16, Buffer.alloc(100, 0x63)));
+  for (const sections of [{ authorities: texts }, { additionals: texts }]) {
+    const { filter } = start((host, type) => ({ kind: 'reply', bytes: message({ question: questionOf(name(host), type), answers: [a('45.64.7.1'), a('45.64.7.2')], ...sections }) }));
+    const short = await askFor(filter, 'api.example.com');
+    t.false(isTruncated(short));
+    t.true((short?.length ?? 9999) < 200);
+    t.deepEqual(addresses(short), ['45.64.7.1', '45.64.7.2']);
+    t.true(((await askFor(filter, 'api.example.com', 'webapp', false))?.length ?? 0) > 2000);
+  }
 });
 
 test('one service with many questions under way does not keep another from asking', async (t) => {
@@ -220,6 +245,64 @@ test('a policy that changes while a question is under way decides on the answer'
   release();
   t.deepEqual(addresses(await answer), []);
   t.deepEqual(opened, []);
+});
+
+/** Questions that are answered one by one, the first with 45.64.7.1. */
+function startHeld() {
+  const held: (() => void)[] = [];
+  const started = start(async (host, type) => {
+    const answer = ok(host, type, [a(`45.64.7.${held.length + 1}`)]);
+    await new Promise<void>((resolve) => held.push(resolve));
+    return answer;
+  });
+  return { ...started, release: (index: number) => held[index]?.() };
+}
+
+const LEAVING: readonly (readonly [what: string, comesBack: boolean])[] = [
+  ['left', false],
+  ['left, and came back', true],
+];
+for (const [what, comesBack] of LEAVING) {
+  test(`a policy that ${what} while a question is under way: refused`, async (t) => {
+    const { filter, opened, sightings, release } = startHeld();
+    const answer = askFor(filter, 'api.example.com');
+    filter.serve([]);
+    if (comesBack) filter.serve(states(POLICY));
+    release(0);
+    t.is(rcode(await answer), 5);
+    t.deepEqual(opened, []);
+    t.is(sightings.seenBy('webapp').size, 0);
+    if (comesBack) t.deepEqual(addresses(await askFor(filter, 'api.example.com')), ['45.64.7.1'], 'who asks now is answered');
+  });
+}
+
+test('what was asked before all was forgotten is for who asked, and is not kept', async (t) => {
+  const { filter, asked, release } = startHeld();
+  const before = askFor(filter, 'api.example.com');
+  filter.forget();
+  const after = askFor(filter, 'api.example.com');
+  t.is(asked.length, 2);
+  release(0);
+  t.deepEqual(addresses(await before), ['45.64.7.1']);
+  const shared = askFor(filter, 'api.example.com');
+  t.is(asked.length, 2, 'the question that is under way is known still');
+  release(1);
+  for (const answer of [await after, await shared, await askFor(filter, 'api.example.com')]) t.deepEqual(addresses(answer), ['45.64.7.2']);
+  t.is(asked.length, 2);
+});
+
+test('large answers are kept in bounded number, beside small ones', async (t) => {
+  const { filter, asked } = start((host, type) => ok(host, type, Array.from({ length: host.startsWith('large') ? 100 : 1 }, (_, index) => a(`45.64.8.${index}`))));
+  const askAll = async (kind: string, count: number) => {
+    for (let index = 0; index < count; index += 1) await askFor(filter, `${kind}${index}.example.com`);
+    return asked.splice(0).length;
+  };
+  t.is(await askAll('small', 1000), 1000);
+  t.is(await askAll('large', 100), 100);
+  t.is(await askAll('large', 100), 0);
+  t.is(await askAll('large', 600), 500);
+  t.is(await askAll('large', 100), 100);
+  t.is(await askAll('small', 1000), 0);
 });
 
 setFlagsFromString('--expose-gc');
@@ -301,6 +384,21 @@ test('ports that are denied for a name are not opened at its addresses, from the
   await askFor(filter, 'x.example.com');
   t.true(opened.includes('user 1001: 1001 . 45.64.7.1 . tcp . 5432'), 'of another name they are');
 });
+
+const PORT_DENIED: readonly (readonly [host: string, denied: string, inBook: boolean])[] = [
+  ['bad.example.com', 'bad.example.com', true],
+  ['x.bad.example.com', '"*.bad.example.com"', false],
+  ['bad.example.com', 'bad.example.com, "*.example.com"', true],
+];
+for (const [host, denied, inBook] of PORT_DENIED) {
+  test(`allowed by a wildcard and denied at some ports, ${host} by ${denied}: open at the others, and ${inBook ? "the address book's" : 'a sighting'}`, async (t) => {
+    const { filter, opened, learnt, sightings } = start(good);
+    filter.serve(states(POLICY.replace('ports: [443]\n  deny:\n    - to: bad.example.com', `ports: [443, 5000-6000]\n  deny:\n    - to: [${denied}]\n      ports: [5432]`)));
+    t.deepEqual(addresses(await askFor(filter, host)), ['45.64.7.1']);
+    t.deepEqual(opened.toSorted(), ['443', '5000-5431', '5433-6000'].map((ports) => `user 1001: 1001 . 45.64.7.1 . tcp . ${ports}`));
+    t.deepEqual([learnt, [...sightings.seenBy('webapp').keys()]], inBook ? [[`${host} 45.64.7.1`], []] : [[], [host]]);
+  });
+}
 
 test('who waits for the same answer waits for one opening, and only so many may', async (t) => {
   let release = (): void => {};

@@ -36,6 +36,9 @@ const show = ({ set, key, timeout, comment }: Element) => `${set} ${key} ${timeo
 const shown = (changes: Changes) =>
   [...changes].flatMap(([principal, { added, removed }]) => [...removed.map((element) => `${principal} - ${show(element)}`), ...added.map((element) => `${principal} + ${show(element)}`)]);
 
+const PRIVATE = NAME.replace('443/tcp }', '443/tcp, private: true }');
+const INSIDE: Answers = { 'api.example.com': ['10.0.0.5'] };
+
 const WITH_RANGE = policy('api.example.com', { ports: '8000-8100/tcp' });
 const LIVE: readonly LiveSocket[] = [
   { protocol: 'tcp', address: '45.64.7.1', port: 8000 },
@@ -83,6 +86,9 @@ const CASES: readonly [what: string, before: readonly ServiceState[], after: rea
   ['a name that the policy no longer lists', states(NAME, FIRST), states(policy('other.example.com'), FIRST), unasked, []],
   ['a port that the policy no longer allows', states(NAME, FIRST), states(policy('api.example.com', { ports: '80/tcp' }), FIRST), unasked, []],
   ['a name that is denied now', states(NAME, FIRST), states(policy('api.example.com', { deny: '45.64.7.1' }), FIRST), unasked, []],
+  ['a private address that the name may no longer lead to', states(PRIVATE, INSIDE), states(NAME, INSIDE), unasked, []],
+  ['… or that a network let through', states(policy('[api.example.com, 10.0.0.0/8]'), INSIDE), states(NAME, INSIDE), unasked, []],
+  ['… and one that it may lead to', states(PRIVATE, INSIDE), states(PRIVATE), unasked, ['user 1001 + user_drain4 1001 . 10.0.0.5 . tcp . 443 300s api.example.com']],
   ['a policy that blocks now', states(NAME, FIRST), states(policy('api.example.com', { rest: 'mode: block\n' }), FIRST), unasked, []],
   ['a policy that is gone', states(NAME, FIRST), [], unasked, []],
   ['a range of ports: one key for each live flow', states(WITH_RANGE, FIRST), states(WITH_RANGE, SECOND), () => LIVE, [8000, 8100].map((port) => `user 1001 + user_drain4 1001 . 45.64.7.1 . tcp . ${port} 300s api.example.com`)],
@@ -106,6 +112,25 @@ const CASES: readonly [what: string, before: readonly ServiceState[], after: rea
 for (const [what, before, after, sockets, changes] of CASES) {
   test(`drains: ${what}`, (t) => t.deepEqual(shown(new Drains().changes(before, after, sockets)), changes));
 }
+
+const many = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `45.64.${(from + index) >> 8}.${(from + index) & 255}`);
+const drained = (drains: Drains, before: readonly string[], after: readonly string[], sockets: () => readonly LiveSocket[]) =>
+  drains.changes(states(NAME, { 'api.example.com': before }), states(NAME, { 'api.example.com': after }), sockets).get('user 1001')?.added.map(({ key }) => key) ?? [];
+
+test('of very many addresses that leave only those drain that a socket is connected to', (t) => {
+  const drains = new Drains();
+  t.is(drained(drains, many(1000), [], unasked).length, 1000);
+  const live: readonly LiveSocket[] = [{ protocol: 'tcp', address: '45.64.4.1', port: 443 }, { protocol: 'tcp', address: '45.64.4.2', port: 444 }];
+  t.deepEqual(drained(drains, many(1000, 1000), [], () => live), ['1001 . 45.64.4.1 . tcp . 443']);
+});
+
+test('those of all together fit into what the kernel takes', (t) => {
+  const ids = Array.from({ length: 70 }, (_, index) => 2000 + index);
+  const of = (addresses: readonly string[]) => states(policy('api.example.com', { match: `user: [${ids.join(', ')}]` }), { 'api.example.com': addresses });
+  const live = (): readonly LiveSocket[] => many(1000).map((address) => ({ protocol: 'tcp', address, port: 443 }));
+  const changes = new Drains().changes(of(many(1000)), of([]), live);
+  t.is([...changes.values()].reduce((sum, { added }) => sum + added.length, 0), 60_000);
+});
 
 const DRAINED = '1001 . 45.64.7.1 . tcp . 443 300s api.example.com';
 

@@ -8,6 +8,7 @@ import type { Nft } from '../../src/host/nft.ts';
 import { gateElements, type PrincipalRuleset } from '../../src/ruleset/compile.ts';
 import type { Element } from '../../src/ruleset/element.ts';
 import { ALL_PARTS, skeletonText } from '../../src/ruleset/skeleton.ts';
+import { plainIds } from '../ruleset/ids.ts';
 
 const RUNS = 500;
 const TABLE = { name: 'netwall', mark: 0x2000_0000 };
@@ -28,8 +29,9 @@ function fakeNft() {
   let words = (text: string): string => text;
   const nft: Nft = {
     pid: 1,
-    async apply(script) {
+    async apply(text) {
       await pace?.();
+      const script = plainIds(text);
       if (refusing || (refusedText !== null && script.includes(refusedText)) || (plainOnly && script.startsWith('add set'))) throw new HostError('nft apply', 'refused', { refused: true });
       scripts.push(script);
       const written = script.split('table inet netwall {\n').at(-1);
@@ -236,6 +238,20 @@ test('whom the kernel governs and who is not desired would be released', async (
   print((text) => (text.includes('inet other') ? text : text.replace('policy accept', 'policy drop')));
   await enforcer.observe([ruleset(1)]);
   t.is(enforcer.released([ruleset(1)]), null, 'nobody knows whom such a table governs');
+});
+
+test('who waits for grants waits for those under way, also where nft refuses them, and for no others', async (t) => {
+  const { enforcer, slow, refuse } = await start(1);
+  await enforcer.granted();
+  slow(30);
+  for (const refused of [false, true]) {
+    refuse(refused);
+    let open = true;
+    const granting = enforcer.grant(wanted(element(2), element(3 + Number(refused)))).catch(() => false).finally(() => (open = false));
+    await enforcer.granted();
+    t.false(open);
+    t.is(await granting, !refused);
+  }
 });
 
 test('a grant is one transaction, and none where all is there', async (t) => {

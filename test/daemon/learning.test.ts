@@ -21,6 +21,7 @@ function setUp() {
       enforced.push(learning.active.map(({ service }) => service).join());
     },
     policyOf: (name) => is.installed.services.find(({ service }) => service === name)?.linked?.policy ?? null,
+    beside: ({ service, at }) => (at.file === '/a.yaml' ? is.installed.services.map((entry) => entry.service).filter((name) => name !== service) : []),
     onChange: () => {},
   });
   const policy = is.installed.services[0]?.linked?.policy;
@@ -66,5 +67,16 @@ test('what is printed is what is installed by then, with what was seen', async (
   seen.flows = [flow('45.64.7.4', 1)];
   is.installed = policySet(`${WEBAPP}egress:\n  deny:\n    - to: 45.64.66.0/24\n`);
   t.regex((await learning.stop('webapp'))?.policy ?? '', /to: 45\.64\.7\.4[^]*deny:\n {4}- to: \[45\.64\.66\.0\/24\] {2}# as before/);
+  await learning.close();
+});
+
+test('what else its file holds by then is noted', async (t) => {
+  const { learning, is, policy } = setUp();
+  for (const [also, noted] of [['', false], ['---\nservice: billing\nmatch: { user: 1002 }\n', true]] as const) {
+    is.installed = policySet(`${WEBAPP}${also}`);
+    await learning.start(policy, 60_000, false);
+    const { policy: text = '' } = (await learning.stop('webapp')) ?? {};
+    t.is(/^# \/a\.yaml also holds billing: /m.test(text ?? ''), noted);
+  }
   await learning.close();
 });

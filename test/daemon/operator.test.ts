@@ -140,3 +140,12 @@ test('blocks of before principals were kept go by name', (t) => {
   t.is(blocks.since({ service: 'webapp', kind: 'user', ids: [1] }), '2026-01-01T00:00:00.000Z');
   t.is(blocks.since({ service: 'other', kind: 'user', ids: [1] }), null);
 });
+
+test('unblocked is who was asked for: whom else a block shuts stays shut', async (t) => {
+  const { operator, blocks, governedBy, disk } = setUp();
+  blocks.add({ service: 'both', kind: 'user', ids: [1001, 1002] }, '2026-01-01T00:00:00.000Z');
+  t.true(await operator.block('webapp', false));
+  t.is(blocks.since(governedBy('webapp')), null);
+  t.is(blocks.since(governedBy('other')), '2026-01-01T00:00:00.000Z');
+  t.deepEqual(JSON.parse(disk['blocks'] ?? ''), { both: { since: '2026-01-01T00:00:00.000Z', principals: ['user 1002'] } });
+});

@@ -6,6 +6,7 @@ import { Events } from '../../src/daemon/events.ts';
 import { Trial } from '../../src/daemon/trial.ts';
 import { parseCandidates, readCandidateFiles } from '../../src/host/check-policies.ts';
 import { HostError } from '../../src/host/host-error.ts';
+import type { PolicyFile } from '../../src/policy/policy-set.ts';
 import { until } from '../e2e/until.ts';
 
 const policy = (service: string, uid: number) => `service: ${service}\nmatch: { user: ${uid} }\ndns: none\n`;
@@ -14,7 +15,7 @@ const OLD = policy('webapp', 1001);
 const TRIED = { 'a.yaml': policy('webapp', 1002), 'b.yaml': policy('second', 1001) };
 
 /** What is in `TRIED` is about to be on trial, over a directory where only `a.yaml` is installed. */
-async function prepared(t: ExecutionContext, enforce: () => Promise<boolean>) {
+async function prepared(t: ExecutionContext, enforce: () => Promise<boolean>, before: readonly PolicyFile[] = []) {
   const root = await mkdtemp(join(tmpdir(), 'netwall-trial-'));
   t.teardown(() => rm(root, { recursive: true, force: true }));
   const [installed, candidates] = [join(root, 'installed'), join(root, 'new')];
@@ -23,7 +24,7 @@ async function prepared(t: ExecutionContext, enforce: () => Promise<boolean>) {
   await writeFile(join(installed, 'a.yaml'), OLD);
   for (const [name, text] of Object.entries(TRIED)) await writeFile(join(candidates, name), text);
   const events = new Events();
-  const trial = new Trial({ installed: () => [], directories: [installed], settle: async () => {}, enforce, refused: () => [], idOf: () => null, events });
+  const trial = new Trial({ installed: () => before, directories: [installed], settle: async () => {}, enforce, refused: () => [], idOf: () => null, events });
   t.teardown(() => void trial.cancel('the test is over'));
   return {
     trial,
@@ -155,3 +156,24 @@ test('what could not be installed is rolled back by who asked for that meanwhile
   t.is(await text('a.yaml'), OLD);
   t.deepEqual(outcomes(), ['started', 'rolled back']);
 });
+
+/** What is installed has these documents in files of these names; `TRIED` is webapp (1002) in a.yaml and second (1001) in b.yaml. */
+const LIFTED: readonly [what: string, installed: Readonly<Record<string, readonly string[]>>, lifted: readonly string[] | undefined][] = [
+  ['nothing is replaced', {}, undefined],
+  ['a file of one service that is in the other one as well', { 'a.yaml': [OLD] }, undefined],
+  ['a file of several services by one of them', { 'a.yaml': [OLD, policy('billing', 1003), policy('report', 1004)] }, ['billing', 'report']],
+  ['files, each with a service that is in none of those', { 'a.yaml': [policy('billing', 1003)], 'b.yaml': [policy('report', 1004)] }, ['billing', 'report']],
+  ['a service that moves to another file', { 'a.yaml': [policy('second', 1003)] }, undefined],
+  ['a service by one of another name for the same user', { 'a.yaml': [policy('web-app', 1002)] }, undefined],
+  ['a service of two users by one that has one of them', { 'a.yaml': [policy('web-app', 1002).replace('1002', '[1002, 1003]')] }, ['web-app']],
+  ['a file that stays', { 'c.yaml': [policy('billing', 1003)] }, undefined],
+];
+for (const [what, texts, lifted] of LIFTED) {
+  test(`whom nothing governs meanwhile is told: ${what}`, async (t) => {
+    const before = parseCandidates(Object.entries(texts).map(([name, documents]) => ({ path: `/installed/${name}`, bytes: Buffer.from(documents.join('---\n')) })));
+    const { start } = await prepared(t, async () => true, before);
+    const started = await start();
+    t.true(started.ok);
+    t.deepEqual(started.ok ? started.value.lifted : started.problems, lifted);
+  });
+}

@@ -5,7 +5,7 @@
 import test from 'ava';
 import { viewOf } from '../../src/daemon/dns-view.ts';
 import { analyse } from '../../src/dns/answer.ts';
-import { fill, truncatedAnswer } from '../../src/dns/render.ts';
+import { fill, fittedAnswer } from '../../src/dns/render.ts';
 import { parseRequest } from '../../src/dns/request.ts';
 import { confinements } from '../ruleset/policies.ts';
 import { dice } from '../kernel/dice.ts';
@@ -74,7 +74,7 @@ function digest(bytes: Buffer): void {
   const request = parsed.kind === 'request' ? parsed.request : asker;
   if (view === null || request === null) return;
   const answer = fill(view.template, request, { age: 1, maxTtl: 60, error: { code: 17, text: 'x' } });
-  truncatedAnswer(request, answer);
+  fittedAnswer(request, answer, 512);
 }
 
 test('whatever comes, nothing throws, hangs or stays', (t) => {

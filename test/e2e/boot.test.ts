@@ -74,7 +74,9 @@ const broken = [
   ["is somebody else's", `chown 20099 ${BOOT}`],
   ['can be written by others', `chmod 666 ${BOOT}`],
   ['is a link', `mv ${BOOT} /run/elsewhere; ln -s /run/elsewhere ${BOOT}`],
-  ['does not load', `echo nonsense >${BOOT}; echo "# end $(sha256sum <${BOOT} | cut -d ' ' -f 1)" >>${BOOT}`],
+  // a check of its own, as what loads would stay
+  ['is of another table', `sed -i 's/inet netwall/inet other/; $d' ${BOOT}; echo "# end $(sha256sum <${BOOT} | cut -d ' ' -f 1)" >>${BOOT}`],
+  ['does not load', `printf 'add table inet netwall\\nnonsense\\n' >${BOOT}; echo "# end $(sha256sum <${BOOT} | cut -d ' ' -f 1)" >>${BOOT}`],
 ] as const;
 
 for (const [what, command] of broken) {
@@ -98,6 +100,22 @@ test.serial('the daemon takes that over without a gap as well', async (t) => {
   await asPolicySays(t);
   t.is((await flood.stop()).arrived, 0);
   await world().daemon.stop();
+});
+
+test.serial('files in a directory behind a link are believed', async (t) => {
+  await sh(`${GOOD}; mv /etc/netwall /etc/netwall.real; ln -s netwall.real /etc/netwall`);
+  t.regex(await boots(t), /boot\.nft is in force$/m);
+  await asPolicySays(t);
+  await sh('rm /etc/netwall; mv /etc/netwall.real /etc/netwall');
+});
+
+test.serial('where nothing can be loaded and nobody is known by a number, who is to be confined is not started', async (t) => {
+  await world().policy('webapp.yaml', policy('someday'));
+  await sh(`rm -f ${CLOSED}; printf 'add table inet netwall\nnonsense\n' >${BOOT}; echo "# end $(sha256sum <${BOOT} | cut -d ' ' -f 1)" >>${BOOT}; /usr/sbin/nft flush ruleset`);
+  const { exitCode, stdout } = await run();
+  t.is(exitCode, 1);
+  t.regex(stdout, /nothing could be loaded, and nobody is known by a number/);
+  await world().policy('webapp.yaml', policy('webapp'));
 });
 
 test.serial('a policy that came while the daemon did not run: its user waits, the others are as they were', async (t) => {
@@ -196,4 +214,13 @@ test.serial('who is named: not by a file that is masked, hidden or none', async 
   await world().host.write('/run/netwall.d/copy.yaml~', 'match: { user: loner }\n');
   await world().policy('named.yaml', '');
   t.is((await run('principals')).stdout, 'user\t20003\tworker');
+  // not mounted yet
+  await world().policy('named.yaml', null);
+  await world().host.link('/etc/netwall.d/named.yaml', '/srv/not/mounted.yaml');
+  t.is((await run('principals')).stdout, 'user\t20002\tbilling\nuser\t20003\tworker');
+  await world().host.remove('/etc/netwall.d/named.yaml');
+  await world().host.remove('/run/netwall.d/other.yml');
+  await world().host.write('/run/netwall.d/named.yaml', '');
+  await world().host.write('/run/netwall.d/CORP\\backup.yaml', 'match: { user: loner }\n');
+  t.is((await run('principals')).stdout, 'user\t20004\tloner\n'.trim());
 });

@@ -49,6 +49,13 @@ const units = [
   ['the boot unit itself, never', 'netwall-boot.service', service('User=webapp'), null],
 ] as const;
 
+test.serial('any number of accounts', async (t) => {
+  await world().policy('many.yaml', `service: many\nmatch: { user: [${Array.from({ length: 12_000 }, (_, index) => 100_000 + index).join(', ')}] }\n`);
+  const ordered = await generate();
+  t.true(ordered.includes('user-100000.slice') && ordered.includes('user@111999.service'));
+  await world().policy('many.yaml', null);
+});
+
 test.serial('units, by what they run as', async (t) => {
   for (const [, name, text] of units) await world().host.write(`${UNITS}/${name}`, text);
   const ordered = await generate();

@@ -21,6 +21,31 @@ const world = worldFor(test, async (world) => {
 
 const noticed = 5000;
 
+test.serial('a user whose name is the number of another is not taken for that one', async (t) => {
+  const passwd = await world().host.read('/etc/passwd');
+  const group = await world().host.read('/etc/group');
+  await world().daemon.stop();
+  await world().nft('delete table inet netwall');
+  await world().host.write('/etc/passwd', `20001:x:20333:20333::/nonexistent:/bin/false\n${passwd}`);
+  await world().host.write('/etc/group', `20100:x:20333:\n${group}`);
+  await world().daemon.start();
+  await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+  await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'passes');
+  await check(t, world(), [apprentice, 'tcp', '91.200.0.1', 443], 'is refused');
+  await check(t, world(), [account(20333), 'tcp', '91.200.0.1', 443], 'passes');
+  t.is((await world().ctl(['diff'])).exitCode, 0);
+  // its guard, and its removal
+  await world().nft('flush ruleset');
+  await until('the table is back', () => passes(world(), ['webapp', 'tcp', '45.64.0.10', 443]));
+  await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
+  await world().policy('webapp.yaml', null);
+  await until('it is free', () => passes(world(), ['webapp', 'tcp', '91.200.0.1', 443]));
+  await world().policy('webapp.yaml', matchingPolicy('webapp', 'user: webapp'));
+  await until('it is governed again', async () => !(await passes(world(), ['webapp', 'tcp', '91.200.0.1', 443])));
+  await world().host.write('/etc/passwd', passwd);
+  await world().host.write('/etc/group', group);
+});
+
 test.serial('a policy for a user that does not exist is pending, and does not hold up the others', async (t) => {
   const service = await world().waitState('newcomer', 'pending');
   t.regex(service.message ?? '', /newcomer/);

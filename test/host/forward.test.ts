@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import test, { type ExecutionContext } from 'ava';
 import type { NameServer } from '../../src/config/endpoint.ts';
 import { type ForwarderOptions, openForwarder } from '../../src/host/forward.ts';
@@ -21,7 +22,7 @@ function answerTo(query: Buffer, { address = [192, 0, 2, 1], flags = 0x8180, rco
 type Reply = (query: Buffer, send: (bytes: Uint8Array) => void, from: number) => void;
 
 async function udpServer(t: ExecutionContext, reply: Reply, port = 0, address = '127.0.0.1'): Promise<number> {
-  const server = createSocket('udp4');
+  const server = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   server.on('message', (query, peer) => reply(query, (bytes) => server.send(bytes, peer.port, peer.address), peer.port));
   await new Promise<void>((resolve) => server.bind(port, address, resolve));
   t.teardown(() => server.close());
@@ -29,7 +30,7 @@ async function udpServer(t: ExecutionContext, reply: Reply, port = 0, address = 
 }
 
 /** `serve` is given each connection and, one after the other, the queries that come over it. */
-async function tcpServer(t: ExecutionContext, serve: (socket: Socket, query: Buffer, count: number) => void, port = 0): Promise<number> {
+async function tcpServer(t: ExecutionContext, serve: (socket: Socket, query: Buffer, count: number) => void, port = 0, address = '127.0.0.1'): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -44,13 +45,13 @@ async function tcpServer(t: ExecutionContext, serve: (socket: Socket, query: Buf
       }
     });
   });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  const bound = server.address();
+  return typeof bound === 'object' && bound !== null ? bound.port : 0;
 }
 
 const framed = (bytes: Buffer) => Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
@@ -106,16 +107,32 @@ test('what comes from another port is no answer', async (t) => {
   t.is(lastByte(await forwarder(t, [at(port)]).ask(QUESTION)), 1);
 });
 
-test('somebody who guesses and guesses: the question is repeated over TCP', async (t) => {
-  const port = await tcpServer(t, (socket, query) => void socket.write(framed(answerTo(query, { address: [192, 0, 2, 2] }))));
+test.serial('somebody who guesses and guesses: the question is repeated over TCP, and for a while all others are asked there', async (t) => {
+  const asked: string[] = [];
+  let guessing = true;
+  const port = await tcpServer(t, (socket, query) => {
+    asked.push('TCP');
+    socket.write(framed(answerTo(query, { address: [192, 0, 2, 2] })));
+  });
   await udpServer(t, (query, send) => {
+    asked.push('UDP');
+    if (!guessing) return send(answerTo(query));
     for (let count = 0; count < 80; count += 1) {
       const forged = answerTo(query, { address: [6, 6, 6, 6] });
       forged.writeUInt16BE((query.readUInt16BE(0) + 1 + count) & 0xffff, 0);
       send(forged);
     }
   }, port);
-  t.is(lastByte(await forwarder(t, [at(port)], { timeout: 5000 }).ask(QUESTION)), 2);
+  const { ask } = forwarder(t, [at(port)], { timeout: 5000 });
+  t.is(lastByte(await ask(QUESTION)), 2);
+  guessing = false;
+  for (let count = 0; count < 3; count += 1) t.is(lastByte(await ask({ ...QUESTION, name: `n${count}.example.net` })), 2);
+  t.deepEqual(asked.splice(0), ['UDP', 'TCP', 'TCP', 'TCP', 'TCP']);
+  const now = performance.now.bind(performance);
+  t.teardown(() => Object.assign(performance, { now }));
+  Object.assign(performance, { now: () => now() + 61_000 });
+  t.is(lastByte(await ask(QUESTION)), 1);
+  t.deepEqual(asked, ['UDP']);
 });
 
 test('truncated over UDP, whole over TCP; truncated over TCP is a failure', async (t) => {
@@ -223,6 +240,27 @@ test('several servers: what one does not say another does, and who failed is ask
   t.deepEqual(asked, ['failing', 'good']);
 });
 
+test('a slow name is not held against a server that answers others meanwhile; silence is', async (t) => {
+  const asked: string[] = [];
+  let silent = false;
+  const first = await udpServer(t, (query, send) => {
+    asked.push('first');
+    if (!silent && query.subarray(13, 17).toString().toLowerCase() !== 'slow') send(answerTo(query));
+  });
+  const second = await udpServer(t, (query, send) => { asked.push('second'); send(answerTo(query, { address: [192, 0, 2, 2] })); });
+  const { ask } = forwarder(t, [at(first), at(second)], { tries: 2, timeout: 200 });
+  const slow = ask({ ...QUESTION, name: 'slow.example.net' });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.is(lastByte(await ask(QUESTION)), 1);
+  t.is(lastByte(await slow), 2);
+  t.is(lastByte(await ask(QUESTION)), 1);
+  t.deepEqual(asked.splice(0), ['first', 'first', 'second', 'first']);
+  silent = true;
+  t.is(lastByte(await ask(QUESTION)), 2);
+  t.is(lastByte(await ask(QUESTION)), 2);
+  t.deepEqual(asked, ['first', 'second', 'second']);
+});
+
 test('when nobody resolves it the last answer is passed on, with every reason once', async (t) => {
   const port = await udpServer(t, (query, send) => send(answerTo(query, { rcode: 5 })));
   const outcome = await forwarder(t, [at(port)], { tries: 3 }).ask(QUESTION);
@@ -274,10 +312,52 @@ test('servers that are no longer listed are not asked', async (t) => {
   t.deepEqual(asked, ['first', 'second']);
 });
 
-test('nothing is asked after close, and what was under way ends', async (t) => {
-  const silent = await udpServer(t, () => {});
-  const opened = openForwarder({ servers: () => [at(silent)], timeout: 60_000, tries: 1, requireAd: false });
-  const asked = opened.ask(QUESTION);
-  opened.close();
-  t.regex(String(lastByte(await asked)), /closed/);
+type Ask = ReturnType<typeof openForwarder>['ask'];
+const OTHER = { ...QUESTION, name: 'other.example.net' };
+const CHANGES: readonly (readonly [what: string, before: readonly string[], after: readonly string[], meanwhile: (ask: Ask) => Promise<unknown>, asked: readonly string[]])[] = [
+  ['of now, which another question brought to light', ['silent'], ['good'], (ask) => ask(OTHER), ['good', 'good']],
+  ['of now, with nobody else to ask', ['silent'], ['good'], async () => {}, ['silent', 'good']],
+  ['of now, while the first stays', ['late', 'gone'], ['late', 'good'], async (ask) => void ask(OTHER), ['late', 'late', 'good', 'good']],
+];
+for (const [what, before, after, meanwhile, expected] of CHANGES) {
+  test(`a retry is with the name servers ${what}`, async (t) => {
+    const asked: string[] = [];
+    const ports: Readonly<Record<string, number>> = {
+      silent: await udpServer(t, () => asked.push('silent')),
+      late: await udpServer(t, (query, send) => { asked.push('late'); setTimeout(() => send(answerTo(query, { rcode: 2 })), 100); }),
+      gone: await udpServer(t, (query, send) => { asked.push('gone'); send(answerTo(query, { address: [192, 0, 2, 2] })); }),
+      good: await udpServer(t, (query, send) => { asked.push('good'); send(answerTo(query)); }),
+    };
+    const listed = (names: readonly string[]) => names.map((one) => at(ports[one] ?? 0));
+    let servers = listed(before);
+    const { ask } = forwarder(t, servers, { servers: () => servers, tries: 2, timeout: 300 });
+    const outcome = ask(QUESTION);
+    servers = listed(after);
+    await meanwhile(ask);
+    t.is(lastByte(await outcome), 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    t.deepEqual(asked, expected);
+  });
+}
+
+for (const tries of [1, 3]) {
+  test(`what was under way ends with close: ${tries} tries`, async (t) => {
+    const asked: string[] = [];
+    const silent = await udpServer(t, () => asked.push('silent'));
+    const opened = openForwarder({ servers: () => [at(silent)], timeout: 300, tries, requireAd: false });
+    const outcome = opened.ask(QUESTION);
+    opened.close();
+    t.is(lastByte(await outcome), `127.0.0.1:${silent}: closed`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    t.deepEqual(asked, []);
+  });
+}
+
+const [linkLocal] = Object.entries(networkInterfaces()).flatMap(([zone, list]) => (list ?? []).flatMap((one) => (one.family === 'IPv6' && one.scopeid > 0 ? [`${one.address}%${zone}`] : [])));
+(linkLocal === undefined ? test.skip : test)('a server that is known by its link-local address, over UDP and TCP', async (t) => {
+  const asked: string[] = [];
+  const port = await tcpServer(t, (socket, query) => { asked.push('TCP'); socket.write(framed(answerTo(query))); }, 0, '::');
+  await udpServer(t, (query, send) => { asked.push('UDP'); send(answerTo(query, { flags: 0x8380 })); }, port, '::');
+  t.is(lastByte(await forwarder(t, [at(port, linkLocal)]).ask(QUESTION)), 1);
+  t.deepEqual(asked, ['UDP', 'TCP']);
 });

@@ -7,9 +7,12 @@ import test, { type ExecutionContext } from 'ava';
 import { HostError } from '../../src/host/host-error.ts';
 import { openPolicyFiles, type PolicyFiles, type Scan, SETTLE_MILLISECONDS } from '../../src/host/policy-files.ts';
 import { MAX_FILE_SIZE } from '../../src/policy/parse.ts';
+import { buildPolicySet } from '../../src/policy/policy-set.ts';
 
 const NOBODY = 65534;
 const MISTRUST = 'the file must belong to root and be writable by nobody else';
+
+const settled = () => delay(SETTLE_MILLISECONDS + 50);
 
 const policy = (service: string) => `service: ${service}\nmatch: { user: ${service} }\n`;
 
@@ -125,6 +128,64 @@ for (const [what, mask] of MASKS) {
     t.deepEqual(show(here, here.scan()), ['run/a.yaml: a'], 'until it is gone');
   });
 }
+
+const HOME_MISTRUST = 'its directory etc must belong to root and be writable by nobody else';
+/** What says nothing because others may write to it: over a file of a lower directory, and in the place of one. */
+const MISTRUSTED: readonly [what: string, empty: (here: Place, path: string) => void, message: string][] = [
+  ['an empty file of another user', ({ write, at }, path) => {
+    write(path, '');
+    chownSync(at(path), NOBODY, 0);
+  }, MISTRUST],
+  ['an empty file that its group may write', ({ write, at }, path) => {
+    write(path, '');
+    chmodSync(at(path), 0o664);
+  }, MISTRUST],
+  ['an empty file that others may write', ({ write, at }, path) => {
+    write(path, ' \n');
+    chmodSync(at(path), 0o646);
+  }, MISTRUST],
+  ['an empty file in a directory that others may write', ({ write, at }, path) => {
+    write(path, '');
+    chmodSync(at('etc'), 0o777);
+  }, HOME_MISTRUST],
+  ['a link to /dev/null in a directory that others may write', ({ at }, path) => {
+    symlinkSync('/dev/null', at(path));
+    chmodSync(at('etc'), 0o777);
+  }, HOME_MISTRUST],
+  ['a link to /dev/null in a directory of another user', ({ at }, path) => {
+    symlinkSync('/dev/null', at(path));
+    chownSync(at('etc'), NOBODY, 0);
+  }, HOME_MISTRUST],
+];
+for (const [what, empty, message] of MISTRUSTED) {
+  test(`${what} is refused: it masks and lifts nothing`, async (t) => {
+    const here = place(t);
+    here.write('run/a.yaml');
+    here.write('etc/b.yaml');
+    const { good } = buildPolicySet(here.scan().files, new Map(), () => null);
+    rmSync(here.at('etc/b.yaml'));
+    for (const path of ['etc/a.yaml', 'etc/b.yaml']) empty(here, path);
+    const refused = [`etc/a.yaml:  ! ${message}`, `etc/b.yaml:  ! ${message}`];
+    const first = here.scan({ full: true, settle: false });
+    t.deepEqual([show(here, first), first.unsettled], [refused, false]);
+    t.deepEqual(buildPolicySet(first.files, good, () => null).services.map(({ service, standing }) => `${service} ${standing}`), ['a stale', 'b stale']);
+    await settled();
+    t.is(here.scan().files, first.files, 'which is no change');
+    t.is(here.scan({ full: true }).files, first.files);
+  });
+}
+
+test('a link to /dev/null masks once nobody else may write to its directory', (t) => {
+  const here = place(t);
+  here.write('run/a.yaml');
+  symlinkSync('/dev/null', here.at('etc/a.yaml'));
+  chmodSync(here.at('etc'), 0o777);
+  t.deepEqual(show(here, here.scan()), [`etc/a.yaml:  ! ${HOME_MISTRUST}`]);
+  chmodSync(here.at('etc'), 0o755);
+  t.deepEqual(show(here, here.scan({ settle: false })), []);
+  chmodSync(here.at('etc'), 0o777);
+  t.deepEqual(show(here, here.scan({ settle: false })), [`etc/a.yaml:  ! ${HOME_MISTRUST}`]);
+});
 
 test('a file of comments alone is a file without policies, and no mask', (t) => {
   const here = place(t);
@@ -261,8 +322,6 @@ test('an edit that replaces the file, and one behind a link, are seen', (t) => {
   here.write('store/b.yaml', policy('longer'));
   t.deepEqual(show(here, here.scan()), ['etc/a.yaml: x', 'etc/b.yaml: longer']);
 });
-
-const settled = () => delay(SETTLE_MILLISECONDS + 50);
 
 const GONE: readonly [what: string, vanish: (path: string) => void][] = [
   ['is removed', (path) => rmSync(path)],

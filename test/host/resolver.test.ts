@@ -133,3 +133,16 @@ test('what was saved counts again after a restart', async (t) => {
   t.deepEqual(next.entry('a.example').current, addresses);
   t.is(asked.length, 2, 'and is asked for at once');
 });
+
+test('who asks for one again waits for that one alone', async (t) => {
+  const { resolver, asked } = start((domain, type) => (domain === 'hangs.example' ? new Promise(() => {}) : positive(domain, type)));
+  t.teardown(() => resolver.close());
+  resolver.want(['a.example', 'hangs.example']);
+  await pause(5);
+  t.true(await resolver.again('a.example'));
+  t.is(asked.filter((question) => question.startsWith('a.example')).length, 4);
+  const waiting = resolver.again('hangs.example');
+  t.false(await resolver.again('b.example'));
+  resolver.want(['a.example']);
+  t.true(await waiting, 'it is followed no more');
+});

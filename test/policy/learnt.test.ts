@@ -113,3 +113,17 @@ test('whatever was seen, the policy is valid and allows it', (t) => {
     }),
   );
 });
+
+const BESIDE: readonly [beside: readonly string[] | undefined, note: string | null][] = [
+  [undefined, null],
+  [[], null],
+  [['billing'], '# /p.yaml also holds billing: in a file that takes its place they must be as well, or nothing governs them any more.'],
+  [['billing', '@lan'], '# /p.yaml also holds billing, @lan: in a file that takes its place they must be as well, or nothing governs them any more.'],
+];
+for (const [beside, note] of BESIDE) {
+  test(`what else its file holds: ${beside?.join(', ') ?? 'not known'}`, (t) => {
+    const learnt = learn([], beside === undefined ? {} : { beside });
+    t.is(learnt.split('\n').find((line) => line.includes('also holds')) ?? null, note);
+    t.deepEqual(parsePolicyFile('/p.yaml', learnt).problems.filter(({ severity }) => severity === 'error'), []);
+  });
+}

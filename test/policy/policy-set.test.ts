@@ -84,6 +84,10 @@ const CASES: readonly Case[] = [
     ['web good user db -> 192.0.2.1', 'other good user web -> 192.0.2.2'],
     [],
   ],
+  ['two names of one uid in one policy', [{ 'a.yaml': web('192.0.2.1', 'web', '[web, alias]') }], ['web good user web,alias -> 192.0.2.1'], []],
+  ['a name and its number in one policy', [{ 'a.yaml': web('192.0.2.1', 'web', '[1001, db, web]') }], ['web good user 1001,db,web -> 192.0.2.1'], []],
+  ['… that is edited', [{ 'a.yaml': web('192.0.2.1', 'web', '[web, 1001]') }, { 'a.yaml': web('192.0.2.2', 'web', '[alias, web]') }], ['web good user alias,web -> 192.0.2.2'], []],
+  ['… that is bad now', [{ 'a.yaml': web('192.0.2.1', 'web', '[web, 1001]') }, { 'a.yaml': bad() }], ['web stale user web,1001 -> 192.0.2.1'], ['a.yaml:3:7 expected enforce, audit or block, found "blok"']],
   [
     'a group from another file',
     [{ 'a.yaml': web('@apis'), 'groups.yaml': 'groups: { apis: [192.0.2.7, api.example.com] }\n' }],
@@ -147,6 +151,18 @@ const AT_ODDS: readonly Case[] = [
     [{ 'a.yaml': web('192.0.2.1', 'web', 'nobody-yet'), 'b.yaml': web('192.0.2.2', 'other', 'nobody-yet') }],
     ['web good user nobody-yet -> 192.0.2.1', 'other rejected user nobody-yet'],
     ['b.yaml:2:16 user "nobody-yet" is already governed by service "web" at a.yaml:2:16'],
+  ],
+  [
+    'a name and its number, and one of another policy beside them',
+    [{ 'a.yaml': web(), 'b.yaml': web('192.0.2.2', 'other', '[7, alias, 7001]') }],
+    ['web good user web -> 192.0.2.1', 'other rejected user 7,alias,7001'],
+    ['b.yaml:2:20 uid 1001 is already governed by service "web" at a.yaml:2:16'],
+  ],
+  [
+    'a policy that is refused claims nothing, also where two of its names are one',
+    [{ 'a.yaml': web('192.0.2.1', 'web', '[web, alias]').replace('web\n', 'web\nmode: block\n') + `---\n${web('192.0.2.2', 'web', 'db')}`, 'b.yaml': web('192.0.2.3', 'other', 1001) }],
+    ['web rejected user web,alias', 'web rejected user db', 'other good user 1001 -> 192.0.2.3'],
+    ['a.yaml:7:1 service "web" is already defined at a.yaml:1:1'],
   ],
   [
     'two services of one user within a file',

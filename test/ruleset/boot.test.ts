@@ -1,8 +1,9 @@
 /** What is left for the next boot. */
 import test from 'ava';
-import { bootScript as bootPieces, closedScript, isWhole } from '../../src/ruleset/boot.ts';
+import { bootIds, bootScript as bootPieces, closedScript, isWhole } from '../../src/ruleset/boot.ts';
 import { compileService } from '../../src/ruleset/compile.ts';
 import { ADDRESS_TIMEOUT, confinements } from './policies.ts';
+import { plainIds } from './ids.ts';
 
 const table = { name: 'netwall', mark: null };
 const rulesets = confinements(`
@@ -34,13 +35,23 @@ for (const [title, script] of Object.entries(scripts)) {
 }
 
 test('closed.nft has everybody wait, whatever their mode, and nothing else', (t) => {
-  const elements = scripts['closed.nft'].split('\n').filter((line) => line.startsWith('add element'));
+  const elements = plainIds(scripts['closed.nft']).split('\n').filter((line) => line.startsWith('add element'));
   t.deepEqual(elements, [
     'add element inet netwall user_mode { 1001 : goto user_hold, 1002 : goto user_hold }',
     'add element inet netwall user_refused { 1001, 1002 }',
     'add element inet netwall group_mode { 27 : goto group_hold }',
     'add element inet netwall group_refused { 27 }',
   ]);
+});
+
+test('whom a script governs', (t) => {
+  for (const script of [scripts['boot.nft'], scripts['closed.nft']]) t.deepEqual(bootIds(script), { user: new Set([1001, 1002]), group: new Set([27]) });
+  t.deepEqual(bootIds(scripts['boot.nft of nobody']), { user: new Set(), group: new Set() });
+});
+
+test('… as earlier versions wrote it, with anything between', (t) => {
+  const { user, group } = bootIds('table inet netwall {\n\tmap user_mode {\n\t}\n}\nadd element inet netwall user_egress4 { 7 . 1.2.3.4 . tcp . 443 }\nadd element inet netwall user_mode { 1001 : goto user_enforce, 1002 comment "a" : goto user_audit }\nadd element inet netwall user_mode { 1003 : goto user_block }\nadd element inet netwall group_mode { 5 : goto group_enforce }\n');
+  t.deepEqual([[...user], [...group]], [[1001, 1002, 1003], [5]]);
 });
 
 test('the script of many is made in pieces, and is whole', (t) => {

@@ -59,12 +59,12 @@ test('the kernel keeps every comment as it was said, and takes nothing in it for
 });
 
 test('an element as nft reads it', (t) => {
-  t.is(elementText(element), '1001 . 192.0.2.1 . tcp . 443 timeout 60s comment "api.github.com"');
-  t.is(elementText({ ...element, timeout: null, comment: null }), '1001 . 192.0.2.1 . tcp . 443');
-  t.is(elementText({ set: 'user_mode', key: '1001', mode: 'enforce', timeout: null, comment: null }), '1001 : goto user_enforce');
+  t.is(elementText(element), '"\t1001" . 192.0.2.1 . tcp . 443 timeout 60s comment "api.github.com"');
+  t.is(elementText({ ...element, timeout: null, comment: null }), '"\t1001" . 192.0.2.1 . tcp . 443');
+  t.is(elementText({ set: 'user_mode', key: '1001', mode: 'enforce', timeout: null, comment: null }), '"\t1001" : goto user_enforce');
   t.is(
     elementText({ set: 'group_mode', key: '27', mode: 'hold', timeout: null, comment: null }, { packets: 3, bytes: 180 }),
-    '27 counter packets 3 bytes 180 : goto group_hold',
+    '"\t27" counter packets 3 bytes 180 : goto group_hold',
   );
 });
 

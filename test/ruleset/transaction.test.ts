@@ -7,6 +7,7 @@ import { skeletonText } from '../../src/ruleset/skeleton.ts';
 import { changesTransaction, type Transaction, transactionText } from '../../src/ruleset/transaction.ts';
 import { WrittenSkeleton } from '../../src/ruleset/written-skeleton.ts';
 import { createNamespace, type Namespace } from '../kernel/namespace.ts';
+import { plainIds } from './ids.ts';
 import { confinements, elementsOf } from './policies.ts';
 
 const TABLE = { name: 'netwall', mark: 0x2000_0000 };
@@ -69,7 +70,7 @@ const TEXTS: readonly [what: string, transaction: Transaction, lines: string[]][
   ],
 ];
 for (const [what, transaction, lines] of TEXTS) {
-  test(`text: ${what}`, (t) => t.is(transactionText(TABLE, transaction), lines.map((line) => `${line}\n`).join('')));
+  test(`text: ${what}`, (t) => t.is(plainIds(transactionText(TABLE, transaction)), lines.map((line) => `${line}\n`).join('')));
 }
 
 test('changes become what goes first, then what comes, and nothing where nothing changed', (t) => {

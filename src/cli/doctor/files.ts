@@ -2,7 +2,7 @@
 import type { DoctorCheck } from '../../control/api.ts';
 import type { Owned } from '../../host/survey/files.ts';
 import { fine, finding, notChecked } from './finding.ts';
-import { isWhole } from '../../ruleset/boot.ts';
+import { bootIds, isWhole } from '../../ruleset/boot.ts';
 import type { Survey } from './survey.ts';
 
 const STICKY = 0o1000;
@@ -36,12 +36,6 @@ function stateDirectory({ stateDirectory, config, daemon }: Pick<Survey, 'stateD
   if (value.uid !== 0 || (value.mode & 0o022) !== 0) return finding(id, 'critical', 'others than root may change the state of the daemon', looseOn([value]), 'Last good policies come from there.', `chown root: ${config.stateDir} && chmod 700 ${config.stateDir}`);
   if ((value.mode & 0o077) !== 0) return finding(id, 'info', 'others than root may read the state of the daemon', [`${config.stateDir}: mode ${octal(value.mode)}`], 'It says what services talk to.', `chmod 700 ${config.stateDir}`);
   return fine(id, 'only root may read or change the state of the daemon');
-}
-
-/** Ids that the boot file governs: the keys of the mode maps (ruleset/boot.ts). */
-export function bootIds(text: string): Readonly<Record<'user' | 'group', ReadonlySet<number>>> {
-  const of = (kind: string) => new Set([...text.matchAll(new RegExp(`^add element inet \\S+ ${kind}_mode \\{(.*)\\}$`, 'gm'))].flatMap(([, elements = '']) => [...elements.matchAll(/(\d+)(?: [^,:]*)? :/g)].map(([, id]) => Number(id))));
-  return { user: of('user'), group: of('group') };
 }
 
 function bootFile({ bootFile: { way, text }, config, services, daemon }: Pick<Survey, 'bootFile' | 'config' | 'services' | 'daemon'>): DoctorCheck {

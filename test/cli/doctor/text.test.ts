@@ -1,6 +1,5 @@
 import test from 'ava';
 import { doctorText } from '../../../src/cli/doctor/text.ts';
-import { bootIds } from '../../../src/cli/doctor/files.ts';
 import { shortened } from '../../../src/cli/doctor/finding.ts';
 import { hostModules } from '../../../src/cli/doctor/name-services.ts';
 import { PUBLIC_RESOLVERS } from '../../../src/cli/doctor/public-resolvers.ts';
@@ -37,11 +36,6 @@ test('a long list is cut, what is double is said once', (t) => {
 test('hosts: of nsswitch.conf', (t) => {
   t.deepEqual(hostModules('passwd: files\n hosts:  files [NOTFOUND=return] resolve [!UNAVAIL=return SUCCESS=merge] dns # mdns\n'), ['files', 'resolve', 'dns']);
   t.is(hostModules('passwd: files\n#hosts: dns\n'), null);
-});
-
-test('who is governed by a boot file', (t) => {
-  const { user, group } = bootIds('table inet netwall {\n\tmap user_mode {\n\t}\n}\nadd element inet netwall user_egress4 { 7 . 1.2.3.4 . tcp . 443 }\nadd element inet netwall user_mode { 1001 : goto user_enforce, 1002 comment "a" : goto user_audit }\nadd element inet netwall user_mode { 1003 : goto user_block }\nadd element inet netwall group_mode { 5 : goto group_enforce }\n');
-  t.deepEqual([[...user], [...group]], [[1001, 1002, 1003], [5]]);
 });
 
 test('public resolvers: every address and name is one', (t) => {
