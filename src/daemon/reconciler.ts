@@ -260,7 +260,8 @@ export class Reconciler {
     if (nameless === undefined) return [];
     const known = new Set(named.map(({ principal }) => principal));
     if (this.#hasEnforced) return this.#unnamed.filter(({ principal }) => !known.has(principal));
-    const principals = enforcer.released(named) ?? [];
+    // as where a document names root and cannot be read: that would lock the administrator out
+    const principals = (enforcer.released(named) ?? []).filter((principal) => parsePrincipal(principal)[1] !== 0);
     if (principals.length > 0) log.warn({ principals, file: nameless.at.file }, 'nobody knows whom this file governs: who was governed before and is named by no other file is shut');
     return principals.map((principal) => ({ principal, service: nameless.service, gate: gateElements(...parsePrincipal(principal), 'block'), elements: [] }));
   }

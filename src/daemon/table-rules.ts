@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { Nft } from '../host/nft.ts';
 import { bothParts } from '../ruleset/parts.ts';
-import { ALL_PARTS, type Parts, skeletonText, type Table } from '../ruleset/skeleton.ts';
+import { ALL_PARTS, type Parts, writtenSkeletonText, type Table } from '../ruleset/skeleton.ts';
 import type { Transaction } from '../ruleset/transaction.ts';
 import { PARTS_TO_LEARN, WrittenSkeleton } from '../ruleset/written-skeleton.ts';
 
@@ -53,7 +53,7 @@ export class TableRules {
     if (!this.#written.mayBeWords(printed)) return false;
     const { nft, table, log } = this.#options;
     for (const parts of PARTS_TO_LEARN) {
-      const words = await nft.printed((name) => skeletonText({ ...table, name }, parts));
+      const words = await nft.printed((name) => writtenSkeletonText({ ...table, name }, parts));
       if (words !== null) this.#written.learn(parts, words);
     }
     this.#written.adopt(printed);

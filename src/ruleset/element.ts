@@ -32,13 +32,17 @@ export type ObservedElement = Element & {
 /** Identity of an element in its table. */
 export const elementId = (element: Pick<Element, 'set' | 'key'>): string => `${element.set} ${element.key}`;
 
-/** An id as nft is to read it. It takes what it reads for a name first (getpwnam), and where NSS knows a user called "1001" the element would be that user's. No name begins with a tab, which strtoul skips; nss-systemd refuses it at once, and would ask around for "+1001". */
-const WRITTEN_ID = '"\t$&"';
+/**
+ * An id as nft is to read it. It takes what it reads for a name first (getpwnam), and where NSS knows a user called "1001" the element would be that user's.
+ * No name begins with a tab, which strtoul skips; nss-systemd refuses that at once, whereas for "+1001" it asks around.
+ */
+export const writtenId = (id: number | string): string => `"\t${id}"`;
 
-export const writtenKey = (key: string): string => key.replace(/^\d+/, WRITTEN_ID);
+/** A key with the id that it begins with. */
+export const writtenKey = (key: string): string => key.replace(/^\d+/, writtenId);
 
-/** As a range of one. */
-export const writtenRange = (key: string): string => key.replace(/^\d+/, `${WRITTEN_ID}-${WRITTEN_ID}`);
+/** The same, the id as a range of one. */
+export const writtenRange = (key: string): string => key.replace(/^\d+/, (id) => `${writtenId(id)}-${writtenId(id)}`);
 
 /** Same content, whatever the counters, the time left and the comment. */
 export function sameElement(a: Element, b: Element): boolean {

@@ -8,7 +8,7 @@
  * from the daemon's own DNS listeners whose query was not turned there: the port tells whose a query is.
  */
 import { writtenKey } from './element.ts';
-import { GUARD_PRIORITY, OWN_SOCKETS, type Table } from './skeleton.ts';
+import { GUARD_PRIORITY, WRITTEN_OWN_SOCKETS, type Table } from './skeleton.ts';
 
 const SETS = {
   users: 'typeof meta skuid',
@@ -71,7 +71,7 @@ export function guardText(table: Table, mark: number, content: GuardContent): st
     '\tflags owner',
     ...NAMES.map((set) => block(`set ${set}`, [SETS[set]])),
     block('chain shut', [
-      OWN_SOCKETS,
+      WRITTEN_OWN_SOCKETS,
       // silent: it is soon over, and a drop only delays what is allowed
       'counter drop',
     ]),

@@ -8,6 +8,7 @@
  * (`meta skgid`). Needs nft ≥ 1.0.6 and Linux ≥ 5.11 (per-element counters, concatenations with ranges).
  */
 import type { PrincipalKind } from '../policy/policy.ts';
+import { writtenId } from './element.ts';
 
 /** What a verdict map sends a governed principal's packets to. `hold` drops silently while its elements are being loaded. */
 export const MODES = ['enforce', 'audit', 'block', 'hold'] as const;
@@ -40,7 +41,11 @@ const SIDES: readonly Side[] = [
 export const OWN_GID = 4_294_967_290;
 
 /** The daemon's own packets, on their way to name servers. */
-export const OWN_SOCKETS = `meta skuid 0 meta skgid ${OWN_GID} accept`;
+const ownSockets = (user: string, group: string) => `meta skuid ${user} meta skgid ${group} accept`;
+/** As nft prints it. */
+const OWN_SOCKETS = ownSockets('0', `${OWN_GID}`);
+/** As it is written: a user may be called "0" (element.ts). */
+export const WRITTEN_OWN_SOCKETS = ownSockets(writtenId(0), writtenId(OWN_GID));
 
 /** Behind the hook's usual places, so that what the table says counts first, then the guard, then the bit goes. */
 export const GUARD_PRIORITY = 5;
@@ -248,6 +253,9 @@ export function skeletonText({ name: table, mark }: Table, parts = ALL_PARTS): s
   ];
   return `table inet ${table} {\n${blocks.join('\n')}}\n`;
 }
+
+/** As it is written. */
+export const writtenSkeletonText = (table: Table, parts = ALL_PARTS): string => skeletonText(table, parts).replaceAll(OWN_SOCKETS, WRITTEN_OWN_SOCKETS);
 
 /** The names of every chain, in dependency order: what a repair empties before it writes the rules anew. */
 export const chainNames = ({ mark }: Table, parts = ALL_PARTS): readonly string[] => chains(mark, parts).map(({ name }) => name);

@@ -4,7 +4,7 @@
  */
 import type { ElementChanges } from './diff.ts';
 import { type Counter, type Element, timeoutAt, writtenKey, writtenRange } from './element.ts';
-import { ALL_PARTS, chainNames, INTERVAL_SETS, type Parts, plainDeclaration, skeletonText, type Table } from './skeleton.ts';
+import { ALL_PARTS, chainNames, INTERVAL_SETS, type Parts, plainDeclaration, writtenSkeletonText, type Table } from './skeleton.ts';
 
 export type Operation =
   /** The whole table from nothing, whatever was there before. Without `parts`: all of them. */
@@ -104,7 +104,7 @@ function removeLines(table: string, elements: readonly Element[], now: number): 
 
 /** The rules of the skeleton as commands that leave its sets alone. */
 function rewriteRules(table: Table, parts = ALL_PARTS): string[] {
-  const chainsOnly = (some: Parts) => skeletonText(table, some).replaceAll(/^\t(?:set|map) \S+ \{\n(?:\t\t.*\n)+\t\}\n\n?/gm, '').trimEnd();
+  const chainsOnly = (some: Parts) => writtenSkeletonText(table, some).replaceAll(/^\t(?:set|map) \S+ \{\n(?:\t\t.*\n)+\t\}\n\n?/gm, '').trimEnd();
   const all = chainNames(table);
   const kept = new Set(chainNames(table, parts));
   return [
@@ -121,7 +121,7 @@ function operationLines(owner: Table, operation: Operation, now: number): string
   switch (operation.do) {
     case 'rebuild':
       // nft 1.0.6 has no `destroy`: what is added can be deleted
-      return [`add table inet ${table}`, `delete table inet ${table}`, skeletonText(owner, operation.parts).trimEnd()];
+      return [`add table inet ${table}`, `delete table inet ${table}`, writtenSkeletonText(owner, operation.parts).trimEnd()];
     case 'rewrite-rules':
       return rewriteRules(owner, operation.parts);
     case 'add':

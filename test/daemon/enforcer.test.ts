@@ -60,7 +60,7 @@ function fakeNft() {
     countElement: async () => null,
     listSetText: async () => null,
     renewsTimeouts: async () => true,
-    printed: async (text) => words(text('other')),
+    printed: async (text) => words(plainIds(text('other'))),
     listRuleset: async () => ({ nftables: [] }),
     close() {},
   };

@@ -26,8 +26,8 @@ test.serial('a user whose name is the number of another is not taken for that on
   const group = await world().host.read('/etc/group');
   await world().daemon.stop();
   await world().nft('delete table inet netwall');
-  await world().host.write('/etc/passwd', `20001:x:20333:20333::/nonexistent:/bin/false\n${passwd}`);
-  await world().host.write('/etc/group', `20100:x:20333:\n${group}`);
+  await world().host.write('/etc/passwd', `20001:x:20333:20333::/nonexistent:/bin/false\n0:x:20333:20333::/nonexistent:/bin/false\n${passwd}`);
+  await world().host.write('/etc/group', `20100:x:20333:\n4294967290:x:20333:\n${group}`);
   await world().daemon.start();
   await check(t, world(), ['webapp', 'tcp', '91.200.0.1', 443], 'is refused');
   await check(t, world(), ['webapp', 'tcp', '45.64.0.10', 443], 'passes');
