@@ -278,7 +278,7 @@ const CONDITIONS: readonly Condition[] = [
     severity: 'warning',
     says: /without: patient/,
     cause: async () => {
-      await sh("cp -p /etc/netwall/boot.nft /run/boot.nft && sed -i 's/23451 :/23452 :/; $d' /etc/netwall/boot.nft && echo \"# end $(sha256sum </etc/netwall/boot.nft | cut -d ' ' -f 1)\" >>/etc/netwall/boot.nft");
+      await sh("cp -p /etc/netwall/boot.nft /run/boot.nft && sed -i 's/23451\" :/23452\" :/; $d' /etc/netwall/boot.nft && echo \"# end $(sha256sum </etc/netwall/boot.nft | cut -d ' ' -f 1)\" >>/etc/netwall/boot.nft");
       return () => sh('cp -p /run/boot.nft /etc/netwall/boot.nft');
     },
   },

@@ -93,7 +93,7 @@ test.serial('a service that is enforced: let loose, added to, enforced again; it
   t.regex(policy, /to: 91\.200\.7\.7/);
   t.is((await flow.exchange()).result, 'echoed');
   await check(t, world(), ['billing', 'tcp', '91.200.7.7', 443], 'is refused');
-  t.true(boots.every((text) => text.includes('20002 : goto user_enforce')));
+  t.true(boots.every((text) => text.includes('20002" : goto user_enforce')));
   await flow.close();
 });
 
@@ -101,8 +101,8 @@ test.serial('who is shut meanwhile is shut, and what boots is what is installed'
   const learning = learn('webapp');
   await learning.watched();
   await world().policy('worker.yaml', 'service: worker\nmatch: { user: worker }\n');
-  await until('it is in what boots', async () => (await world().host.read('/etc/netwall/boot.nft')).includes('20003 : goto user_enforce'), 10_000);
-  t.true((await world().host.read('/etc/netwall/boot.nft')).includes('20001 : goto user_enforce'));
+  await until('it is in what boots', async () => (await world().host.read('/etc/netwall/boot.nft')).includes('20003" : goto user_enforce'), 10_000);
+  t.true((await world().host.read('/etc/netwall/boot.nft')).includes('20001" : goto user_enforce'));
   t.true(await passes(world(), ['webapp', 'tcp', '91.200.77.7', 443]));
   await world().policy('webapp.yaml', 'service: webapp\nmatch: { user: webapp }\nmode: block\n');
   await world().ctl(['reload']);
