@@ -20,10 +20,10 @@ export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/
 export const ONE_CPU = '0';
 const EVERY_CPU = `0-${cpus().length - 1}`;
 
-/** Runs `task` while all these processes, their children and what they start share one CPU. */
+/** Runs `task` while these processes, their children and what they start share one CPU; threads that they have besides, such as Node's for collecting, do not. */
 export const onOneCpu = async <Value>(pids: readonly number[], task: () => Promise<Value>): Promise<Value> => {
   // a child may have ended since it was listed
-  const run = (where: string) => Promise.all(pids.flatMap((pid) => [pid, ...childrenOf(pid)]).map((pid) => attempt(['/usr/bin/taskset', '--all-tasks', '--cpu-list', '--pid', where, `${pid}`])));
+  const run = (where: string) => Promise.all(pids.flatMap((pid) => [pid, ...childrenOf(pid)]).map((pid) => attempt(['/usr/bin/taskset', '--cpu-list', '--pid', where, `${pid}`])));
   await run(ONE_CPU);
   try {
     return await task();
