@@ -9,7 +9,7 @@ import { createHall, type Hall } from './packet-hall.ts';
 import { isRefused, loadOf } from './packet-load.ts';
 import type { Load } from './packet-output.ts';
 
-export const effortOf = { short: { rounds: 1, seconds: 0.03 }, full: { rounds: 9, seconds: 0.3 } } as const;
+export const effortOf = { short: { rounds: 1, seconds: 0.03 }, full: { rounds: 27, seconds: 0.1 } } as const;
 
 export const perSecond = (load: Load): number => load.total / load.seconds;
 
