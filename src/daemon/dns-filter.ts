@@ -90,6 +90,9 @@ function analysisOf(bytes: Uint8Array): Analysis | null {
   return analysed.ok ? analysed.analysis : null;
 }
 
+/** For a service that no policy is in force of. */
+const unruled = (request: Request): Buffer => codeAnswer(request, RCODE.REFUSED, { code: EDE.NOT_READY, text: 'no policy in force' });
+
 export class DnsFilter {
   readonly #options: DnsFilterOptions;
   readonly #services = new Map<string, Served>();
@@ -146,7 +149,7 @@ export class DnsFilter {
     }
     const { request } = parsed;
     // between the start of the listener and the first ruleset, or after the policy went
-    if (served === undefined) return codeAnswer(request, RCODE.REFUSED, { code: EDE.NOT_READY, text: 'no policy in force' });
+    if (served === undefined) return unruled(request);
     const reply = this.#resolve(served, request);
     if (!datagram) return reply;
     const room = payloadOf(request);
@@ -195,7 +198,7 @@ export class DnsFilter {
     try {
       const answer = await asked;
       // its policy went meanwhile; another one of that name did not ask
-      if (this.#services.get(served.service) !== served) return codeAnswer(request, RCODE.REFUSED, { code: EDE.NOT_READY, text: 'no policy in force' });
+      if (this.#services.get(served.service) !== served) return unruled(request);
       // also while it waits for the kernel
       return answer.kind === 'answer' ? await this.#release(served, request, host, answer.cached, false) : this.#failed(served, request, host, answer);
     } finally {

@@ -3,14 +3,14 @@
  * What moves there is only what a policy still allows by name; once a policy no longer does, its flows are cut.
  */
 import { type Address, formatAddress, parseAddress } from '../net/address.ts';
+import { guard } from '../resolve/guard.ts';
+import { allowedNetworks } from '../ruleset/admitted.ts';
 import type { Confinement } from '../ruleset/confinement.ts';
 import { principalOf } from '../ruleset/compile.ts';
 import { type ElementChanges } from '../ruleset/diff.ts';
 import { type Element, elementComment, elementId } from '../ruleset/element.ts';
 import { portsInClass, type ProtocolClass } from '../ruleset/protocol.ts';
 import { denyingRule } from '../ruleset/verdict.ts';
-import { allowedNetworks } from '../ruleset/admitted.ts';
-import { guard } from '../resolve/guard.ts';
 import type { LiveSocket } from '../host/sockets.ts';
 import type { ServiceState } from './desired.ts';
 
@@ -100,9 +100,11 @@ export class Drains {
 
   /**
    * What to change in the drain sets when services go from one state to the next, by principal; `before` and `after` need not hold those
-   * that stay as they are, `all` is everything that is governed from now on. `sockets` is asked only when a key without an exact port leaves.
+   * that stay as they are, `all` is everything that is governed from now on. `listSockets` is asked once, and only when a key without an exact port leaves, or very many do.
    */
-  changes(before: readonly ServiceState[], after: readonly ServiceState[], sockets: () => readonly LiveSocket[], all: readonly ServiceState[] = after): ReadonlyMap<string, ElementChanges> {
+  changes(before: readonly ServiceState[], after: readonly ServiceState[], listSockets: () => readonly LiveSocket[], all: readonly ServiceState[] = after): ReadonlyMap<string, ElementChanges> {
+    let listed: readonly LiveSocket[] | null = null;
+    const sockets = () => (listed ??= listSockets());
     const changes = new Map<string, ElementChanges>();
     const old = new Map(before.flatMap(({ rulesets }) => rulesets).map((ruleset) => [ruleset.principal, ruleset]));
     for (const { confinement, rulesets } of after) {

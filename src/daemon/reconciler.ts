@@ -9,8 +9,7 @@ import { liveSockets } from '../host/sockets.ts';
 import type { Address } from '../net/address.ts';
 import type { PolicySet, ServiceEntry } from '../policy/policy-set.ts';
 import { resolvePrincipals } from '../resolve/principals.ts';
-import { gateElements, type PrincipalRuleset } from '../ruleset/compile.ts';
-import { parsePrincipal } from '../ruleset/plan.ts';
+import type { PrincipalRuleset } from '../ruleset/compile.ts';
 import { DesiredState, namesOf, type ServiceState } from './desired.ts';
 import { Drains } from './drains.ts';
 import type { Blocks } from './blocks.ts';
@@ -23,6 +22,7 @@ import { FullLooks } from './full-looks.ts';
 import { Identities } from './identities.ts';
 import { PoliciesInForce, type PoliciesInForceOptions } from './policies-in-force.ts';
 import { type Cause, Runs } from './runs.ts';
+import { Unnamed } from './unnamed.ts';
 
 /** How a run went. */
 export type Run = { readonly causes: ReadonlySet<Cause>; readonly milliseconds: number; readonly failed: boolean };
@@ -79,8 +79,7 @@ export class Reconciler {
   readonly #fullLooks: FullLooks;
   readonly #foreign: ForeignChanges;
   #services: readonly ServiceState[] = [];
-  /** `#unnamedBy`. */
-  #unnamed: readonly PrincipalRuleset[] = [];
+  readonly #unnamed: Unnamed;
   #state: ReconcilerState = 'starting';
   #fault: string | null = null;
   #doubt = true;
@@ -93,6 +92,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#unnamed = new Unnamed(options.log);
     this.#policies = new PoliciesInForce({ ...options, onDue: () => this.touch(null) });
     this.#clock = options.clock ?? (() => performance.now());
     this.#runs = new Runs({ run: (causes) => this.#turn(causes), clock: this.#clock });
@@ -131,7 +131,7 @@ export class Reconciler {
   }
 
   get rulesets(): readonly PrincipalRuleset[] {
-    return [...this.#services.flatMap(({ rulesets }) => rulesets), ...this.#unnamed];
+    return [...this.#services.flatMap(({ rulesets }) => rulesets), ...this.#unnamed.rulesets];
   }
 
   /** Something changed: run soon. */
@@ -218,7 +218,7 @@ export class Reconciler {
     });
     const named = after.flatMap((service) => service.rulesets);
     if (!this.#hasEnforced) this.#keepUntold(named);
-    const unnamed = this.#unnamedBy(services, named);
+    const unnamed = this.#unnamed.beside(named, services, () => this.#options.enforcer.released(named) ?? []);
     const rulesets = [...named, ...unnamed];
     // names first: what a policy no longer lists must not be opened while it is taken away
     this.#options.dns.serve(after);
@@ -226,7 +226,7 @@ export class Reconciler {
     const came = except(after, before);
     const applied = await this.#apply(after, rulesets, this.#drains.changes(left, came, liveSockets, after), since);
     this.#services = after;
-    this.#unnamed = unnamed;
+    this.#unnamed.keep(unnamed);
     this.#hasEnforced = true;
     this.#sweep(left, came);
     void endRevoked({ log, events, draining: ({ uid, remote, remotePort }) => this.#drains.has(uid, remote, remotePort) }, left, came);
@@ -248,22 +248,6 @@ export class Reconciler {
     const { accounts, enforcer } = this.#options;
     if (accounts.untold === null || enforcer.released(rulesets)?.length === 0) return;
     throw new HostError('accounts', `${accounts.error ?? 'not told of'}; perhaps governed by what is in the kernel: ${accounts.untold}`);
-  }
-
-  /**
-   * A policy file that cannot be read, and never could, says of nobody whom it governs. So whoever was governed when we started, by the boot file say, and is
-   * named by no other file is shut until there is no such file any more.
-   */
-  #unnamedBy(services: readonly ServiceEntry[], named: readonly PrincipalRuleset[]): readonly PrincipalRuleset[] {
-    const { enforcer, log } = this.#options;
-    const nameless = services.find(({ standing, subjects }) => standing === 'rejected' && subjects.length === 0);
-    if (nameless === undefined) return [];
-    const known = new Set(named.map(({ principal }) => principal));
-    if (this.#hasEnforced) return this.#unnamed.filter(({ principal }) => !known.has(principal));
-    // as where a document names root and cannot be read: that would lock the administrator out
-    const principals = (enforcer.released(named) ?? []).filter((principal) => parsePrincipal(principal)[1] !== 0);
-    if (principals.length > 0) log.warn({ principals, file: nameless.at.file }, 'nobody knows whom this file governs: who was governed before and is named by no other file is shut');
-    return principals.map((principal) => ({ principal, service: nameless.service, gate: gateElements(...parsePrincipal(principal), 'block'), elements: [] }));
   }
 
   /** An answer that was on its way when a policy changed may have opened what the new one does not list: compiled anew, that goes. */
@@ -388,7 +372,7 @@ export class Reconciler {
     }
     this.#runs.dismiss();
     this.#services = [];
-    this.#unnamed = [];
+    this.#unnamed.keep([]);
     this.#options.dns.serve([]);
     this.#options.onChange();
   }

@@ -6,9 +6,13 @@ import { matchesDomain } from '../resolve/domain-pattern.ts';
 import { guard } from '../resolve/guard.ts';
 import type { Confinement } from './confinement.ts';
 
+const allowed = new WeakMap<Confinement, readonly Network[]>();
+
 /** The CIDRs a policy itself allows; an address inside one is meant, whichever name leads there. One that is granted for a while says nothing of names. */
 export function allowedNetworks(confinement: Confinement): readonly Network[] {
-  return confinement.allow.flatMap(({ target, term }) => (target.kind === 'network' && term === undefined ? [target.network] : []));
+  let found = allowed.get(confinement);
+  if (found === undefined) allowed.set(confinement, (found = confinement.allow.flatMap(({ target, term }) => (target.kind === 'network' && term === undefined ? [target.network] : []))));
+  return found;
 }
 
 /** What DNS said for a name, or for every name that a wildcard covers and that was seen. */
@@ -30,7 +34,7 @@ export function judgeAddresses(rule: Rule, confinement: Confinement, networks: r
   return judge(rule, addressesFor(rule.target.domain, confinement), networks);
 }
 
-type Index = { readonly networks: readonly Network[]; readonly exact: ReadonlyMap<string, readonly Rule[]>; readonly wildcards: readonly (readonly [DomainPattern, Rule])[] };
+type Index = { readonly exact: ReadonlyMap<string, readonly Rule[]>; readonly wildcards: readonly (readonly [DomainPattern, Rule])[] };
 const indexes = new WeakMap<Confinement, Index>();
 
 /** A policy may list ten thousand names, and all of them are judged at a time. */
@@ -47,7 +51,7 @@ function indexOf(confinement: Confinement): Index {
     else if (known === undefined) exact.set(domain.name, [rule]);
     else known.push(rule);
   }
-  const index: Index = { networks: allowedNetworks(confinement), exact, wildcards };
+  const index: Index = { exact, wildcards };
   indexes.set(confinement, index);
   return index;
 }
@@ -56,9 +60,9 @@ function indexOf(confinement: Confinement): Index {
 export function judgeName(name: string, confinement: Confinement): Judged {
   const addresses = confinement.addresses.get(name) ?? [];
   if (addresses.length === 0) return { admitted: [], guarded: [] };
-  const { networks, exact, wildcards } = indexOf(confinement);
+  const { exact, wildcards } = indexOf(confinement);
   const rules = [...(exact.get(name) ?? []), ...wildcards.flatMap(([pattern, rule]) => (matchesDomain(pattern, name) ? [rule] : []))];
-  const judged = rules.map((rule) => judge(rule, addresses, networks));
+  const judged = rules.map((rule) => judge(rule, addresses, allowedNetworks(confinement)));
   const admitted = new Set(judged.flatMap((one) => one.admitted));
   const guarded = new Map(judged.flatMap((one) => one.guarded).map((one) => [one.address, one]));
   return { admitted: [...admitted], guarded: [...guarded.values()].filter(({ address }) => !admitted.has(address)) };

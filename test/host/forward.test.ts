@@ -354,6 +354,7 @@ for (const tries of [1, 3]) {
 }
 
 const [linkLocal] = Object.entries(networkInterfaces()).flatMap(([zone, list]) => (list ?? []).flatMap((one) => (one.family === 'IPv6' && one.scopeid > 0 ? [`${one.address}%${zone}`] : [])));
+// such an address comes with IPv6 on a network card: without one nothing can be bound to it
 (linkLocal === undefined ? test.skip : test)('a server that is known by its link-local address, over UDP and TCP', async (t) => {
   const asked: string[] = [];
   const port = await tcpServer(t, (socket, query) => { asked.push('TCP'); socket.write(framed(answerTo(query))); }, 0, '::');
